@@ -1,0 +1,199 @@
+// Everything that can be set about a server: plain values with their defaults, each with its unit and what happens at the
+// limit. `src/server/settings.cc` gives each its name in the configuration file and in the environment.
+//
+// Sizes are bytes. A default-made ServerOptions is valid: a development server on 127.0.0.1:8080.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "carillon/log_level.h"
+
+namespace carillon {
+
+using Milliseconds = std::chrono::milliseconds;
+
+// What happens to a client that reads more slowly than its channels speak.
+enum class SlowConsumer {
+  kDropOldest,  // Its oldest waiting publications are dropped, and it is told how many it missed.
+  kClose,       // It is disconnected with a code that says so; it may come back and recover by position.
+};
+
+// Who may do something on a channel.
+enum class ChannelAccess {
+  kOpen,    // Everyone who may connect.
+  kKey,     // Who shows the API key. Without a configured key: clients on this machine (loopback).
+  kNobody,  // No client on any protocol; only webhooks and the embedding program.
+};
+
+// How event kinds are written where the client did not choose: `pr_opened` or `pr.opened`.
+enum class EventNames { kUnderscore, kDotted };
+
+// What holds on the channels that `match` fits. The first rule of the list that fits decides; a channel that none fits
+// has a rule made of these defaults.
+struct ChannelRule {
+  // A channel name in which `*` stands for one segment and a final `**` for any number of them, none included. Segments
+  // end at the first `:` and at every `/` after it: `repo:alice/*`, `repo:**`, `room:*`, `**`.
+  std::string match = "**";
+  // Publications kept for history and recovery; beyond it the oldest is forgotten. 0: the channel keeps no history and
+  // its events carry no position.
+  std::size_t history_count = 100;
+  // How long a publication is kept.
+  Milliseconds history_age = std::chrono::hours(1);
+  ChannelAccess publish = ChannelAccess::kKey;
+  // Subscribing, and reading history.
+  ChannelAccess subscribe = ChannelAccess::kOpen;
+
+  friend bool operator==(const ChannelRule&, const ChannelRule&) = default;
+};
+
+struct LimitsOptions {
+  // Connections at a time. Beyond it a request is answered 503 with Retry-After and the connection closed. 0: as many as
+  // the limit on file descriptors allows, which is raised at start as far as the system permits.
+  std::size_t connections_max = 0;
+  // Subscriptions of one client; one more is refused, a repeated one is not counted.
+  std::size_t subscriptions_per_client = 100;
+  // One message from a client: a WebSocket message beyond it closes the connection with 1009, a publish over HTTP is
+  // answered 413.
+  std::size_t message_bytes = 1024 * 1024;
+  // Bytes that may wait for one client; beyond it `slow_consumer` decides. Must have room for one whole message.
+  std::size_t outbox_bytes = 2 * 1024 * 1024;
+  SlowConsumer slow_consumer = SlowConsumer::kDropOldest;
+  // Bytes that wait for all clients together, those shared by several counted once a loop; each loop has its equal part.
+  // Beyond it the clients with most waiting are treated as slow consumers, until there is room.
+  std::size_t outbox_memory_bytes = 256 * 1024 * 1024;
+
+  // Request line and header lines of one HTTP request; beyond it 431, and the connection is closed.
+  std::size_t head_bytes = 16 * 1024;
+  // Header lines of one HTTP request; beyond it 431, and the connection is closed.
+  std::size_t header_count = 100;
+  // Body of one HTTP request; beyond it 413, and the connection is closed. The default takes the largest webhook that
+  // GitHub sends (25 MB).
+  std::size_t body_bytes = 25 * 1024 * 1024;
+  // From the first byte of an HTTP request to its last; beyond it 408, and the connection is closed.
+  Milliseconds request_time = std::chrono::seconds(30);
+  // How long a connection may stay open between requests; then it is closed.
+  Milliseconds keep_alive_time = std::chrono::seconds(75);
+  // How long a client may take none of the bytes that wait for it, on any protocol; then it is disconnected.
+  Milliseconds stall_time = std::chrono::seconds(60);
+
+  // Publications in one page of history; a query for more gets this many and `more`.
+  std::size_t history_page_max = 1000;
+  // Publications that one recovery may bring; when more were missed it brings so many and says that it has not recovered.
+  std::size_t recover_publications_max = 1000;
+  // Publications in one batch, or channels in one broadcast, over HTTP; beyond it 413, and nothing is published.
+  std::size_t batch_max = 1000;
+
+  friend bool operator==(const LimitsOptions&, const LimitsOptions&) = default;
+};
+
+struct WebSocketOptions {
+  // How long a connection may be silent before the server pings it. Must be shorter than `idle_time`.
+  Milliseconds ping_interval = std::chrono::seconds(25);
+  // A connection from which nothing came for this long, not even a pong, is closed.
+  Milliseconds idle_time = std::chrono::seconds(60);
+  // How long to wait for the peer's close frame after sending ours; then the connection is dropped.
+  Milliseconds close_time = std::chrono::seconds(5);
+  // Offer permessage-deflate (RFC 7692) to clients that ask for it.
+  bool compression = true;
+  // Messages smaller than this leave uncompressed, because they would hardly shrink.
+  std::size_t compression_bytes_min = 128;
+
+  friend bool operator==(const WebSocketOptions&, const WebSocketOptions&) = default;
+};
+
+struct HttpOptions {
+  // Where the HTTP API, the health reports and the metrics are served.
+  std::string api_path = "/api";
+  std::string health_path = "/health";
+  std::string metrics_path = "/metrics";
+
+  friend bool operator==(const HttpOptions&, const HttpOptions&) = default;
+};
+
+struct NativeOptions {
+  std::string path = "/ws";
+  EventNames event_names = EventNames::kUnderscore;
+  // Refuse channels that are not `repo:`, `user:` or `org:`, as guts does.
+  bool refuse_unknown_types = false;
+
+  friend bool operator==(const NativeOptions&, const NativeOptions&) = default;
+};
+
+struct SseOptions {
+  std::string path = "/api/events";
+  // A comment line is sent when nothing else was for this long, so that proxies keep the connection open.
+  Milliseconds heartbeat = std::chrono::seconds(15);
+  // Each client is told to wait a random time between these two before it reconnects, so that they do not all come back at
+  // once after a restart.
+  Milliseconds retry_min = std::chrono::seconds(1);
+  Milliseconds retry_max = std::chrono::seconds(5);
+
+  friend bool operator==(const SseOptions&, const SseOptions&) = default;
+};
+
+struct WebhookOptions {
+  std::string github_path = "/webhooks/github";
+  std::string gitea_path = "/webhooks/gitea";  // Gitea and Forgejo.
+  // A delivery must be signed with one of these, else it is answered 401. More than one only while a secret is being
+  // replaced. Empty: signatures are not checked, and only senders that may publish without a secret are heard (who shows the
+  // API key; without a configured key, clients on this machine).
+  std::vector<std::string> github_secrets;
+  std::vector<std::string> gitea_secrets;
+  // Keep the whole payload as it came under `raw` in the event's data.
+  bool keep_raw = false;
+
+  friend bool operator==(const WebhookOptions&, const WebhookOptions&) = default;
+};
+
+struct EngineOptions {
+  // What orders and keeps publications. "memory": in this process, gone when it ends.
+  std::string kind = "memory";
+  // Bytes of publications kept as history in all channels together; beyond it the oldest of all are forgotten.
+  std::size_t history_bytes_max = 256 * 1024 * 1024;
+  // Channels that may keep history at a time; beyond it a publish to one more such channel fails (429).
+  std::size_t channels_max = 1'000'000;
+  // How long an idempotency key is remembered: a repeated publish or webhook delivery within it is not published again.
+  Milliseconds idempotency_time = std::chrono::minutes(10);
+  // Idempotency keys remembered at a time; beyond it the oldest is forgotten.
+  std::size_t idempotency_keys_max = 100'000;
+
+  friend bool operator==(const EngineOptions&, const EngineOptions&) = default;
+};
+
+struct ServerOptions {
+  // Where to listen: an IPv4 address, an IPv6 address in brackets or a host name, then a port; port 0 picks a free one.
+  std::string listen = "127.0.0.1:8080";
+  // Event loops, each a thread. 0: one for each core this process may use.
+  std::size_t loops = 0;
+  // At a stop, the connected WebSocket clients are closed spread over this time, so that they do not all reconnect elsewhere
+  // at once; who has not answered `websocket.close_time` after that is dropped.
+  Milliseconds drain_time = std::chrono::seconds(5);
+  LogLevel log_level = LogLevel::kInfo;
+  // Origins whose pages may open WebSockets, read SSE and call the HTTP API, such as `https://app.example.com`; "*" is every
+  // origin. Empty: pages of the same host and port; on a loopback address pages of this machine too. A client that sends no
+  // Origin is no browser, and is not held back by this.
+  std::vector<std::string> origins;
+  // Serve `/echo`, which sends back WebSocket messages and HTTP bodies as they came. For test suites from outside.
+  bool enable_echo = false;
+  // Start without an API key on an address that others can reach. Otherwise that is refused.
+  bool insecure = false;
+  // Who shows it (`Authorization: Bearer`) may use the HTTP API and publish. Empty: none configured, and those are for
+  // clients on this machine only.
+  std::string api_key;
+
+  LimitsOptions limits;
+  std::vector<ChannelRule> channels;
+  EngineOptions engine;
+  HttpOptions http;
+  WebSocketOptions websocket;
+  NativeOptions native;
+  SseOptions sse;
+  WebhookOptions webhooks;
+
+  friend bool operator==(const ServerOptions&, const ServerOptions&) = default;
+};
+
+}  // namespace carillon
