@@ -1,0 +1,33 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace carillon {
+
+// For tests: the path of a file that no other test uses, in this process or in another that runs at the same time. Removed at
+// the end. Nothing exists there before write().
+class ScratchFile {
+ public:
+  explicit ScratchFile(const std::string& suffix = "")
+      : path_((std::filesystem::temp_directory_path() /
+               ("carillon_" + std::to_string(getpid()) + "_" + std::to_string(++made_) + suffix))
+                  .string()) {}
+  ~ScratchFile() { remove(); }
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  void write(const std::string& text) const { std::ofstream(path_) << text; }
+  void remove() const { std::remove(path_.c_str()); }
+
+ private:
+  static inline int made_ = 0;
+  const std::string path_;
+};
+
+}  // namespace carillon

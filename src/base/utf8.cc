@@ -1,0 +1,40 @@
+#include "base/utf8.h"
+
+#include <cstring>
+
+namespace carillon {
+
+bool Utf8Checker::feed(std::string_view piece) {
+  const auto* at = reinterpret_cast<const unsigned char*>(piece.data());
+  const auto* const end = at + piece.size();
+  while (at < end) {
+    if (left_ > 0) {
+      if (*at < next_low_ || *at > next_high_) return false;
+      next_low_ = 0x80;
+      next_high_ = 0xBF;
+      --left_;
+      ++at;
+      continue;
+    }
+    std::uint64_t eight;
+    while (end - at >= 8 && (std::memcpy(&eight, at, 8), (eight & 0x8080808080808080u) == 0)) at += 8;
+    if (at == end) break;
+    const unsigned char lead = *at++;
+    if (lead < 0x80) continue;
+    if (lead < 0xC2 || lead > 0xF4) return false;
+    left_ = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+    // RFC 3629, section 4: these leads narrow the second byte (overlong forms, surrogates, the end of Unicode).
+    if (lead == 0xE0) next_low_ = 0xA0;
+    if (lead == 0xED) next_high_ = 0x9F;
+    if (lead == 0xF0) next_low_ = 0x90;
+    if (lead == 0xF4) next_high_ = 0x8F;
+  }
+  return true;
+}
+
+bool is_utf8(std::string_view text) {
+  Utf8Checker checker;
+  return checker.feed(text) && checker.complete();
+}
+
+}  // namespace carillon
