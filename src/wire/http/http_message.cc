@@ -1,0 +1,195 @@
+#include "wire/http/http_message.h"
+
+#include <algorithm>
+
+#include "wire/http/http_syntax.h"
+
+namespace carillon {
+namespace {
+
+bool named(const HttpHeaders::Field& field, std::string_view name) {
+  return equal_ignoring_case(field.first, name);
+}
+
+// application/x-www-form-urlencoded. A '%' that begins no escape stands for itself, as in the URL standard; the request
+// parser lets none through.
+std::string form_decode(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const int high = text[i] == '%' && i + 2 < text.size() ? hex_digit_value(text[i + 1]) : -1;
+    const int low = high >= 0 ? hex_digit_value(text[i + 2]) : -1;
+    if (low >= 0) {
+      decoded += static_cast<char>(high * 16 + low);
+      i += 2;
+    } else {
+      decoded += text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return decoded;
+}
+
+// Calls `visit` with each value of the name until it returns false.
+template <class Visit>
+void each_query_value(std::string_view query, std::string_view name, Visit visit) {
+  while (!query.empty()) {
+    const std::size_t end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+    const std::size_t equals = pair.find('=');
+    if (pair.empty() || form_decode(pair.substr(0, equals)) != name) continue;
+    if (!visit(equals == std::string_view::npos ? std::string() : form_decode(pair.substr(equals + 1)))) return;
+  }
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      constexpr char kHex[] = "0123456789abcdef";
+      out += "\\u00";
+      out += kHex[c >> 4];
+      out += kHex[c & 15];
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+}  // namespace
+
+void HttpHeaders::set(std::string_view name, std::string value) {
+  const auto first = std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) { return named(field, name); });
+  if (first == fields_.end()) return add(std::string(name), std::move(value));
+  first->second = std::move(value);
+  fields_.erase(std::remove_if(first + 1, fields_.end(), [&](const Field& field) { return named(field, name); }),
+                fields_.end());
+}
+
+const std::string* HttpHeaders::find(std::string_view name) const {
+  for (const Field& field : fields_) {
+    if (named(field, name)) return &field.second;
+  }
+  return nullptr;
+}
+
+std::string_view HttpHeaders::get(std::string_view name) const {
+  const std::string* value = find(name);
+  return value == nullptr ? std::string_view() : *value;
+}
+
+std::size_t HttpHeaders::count(std::string_view name) const {
+  return static_cast<std::size_t>(
+      std::count_if(fields_.begin(), fields_.end(), [&](const Field& field) { return named(field, name); }));
+}
+
+bool HttpHeaders::has_token(std::string_view name, std::string_view token) const {
+  for (const Field& field : fields_) {
+    if (!named(field, name)) continue;
+    std::string_view list = field.second;
+    while (!list.empty()) {
+      if (equal_ignoring_case(take_list_element(list), token)) return true;
+    }
+  }
+  return false;
+}
+
+std::optional<std::string> HttpRequest::query_value(std::string_view name) const {
+  std::optional<std::string> found;
+  each_query_value(query, name, [&](std::string value) {
+    found = std::move(value);
+    return false;
+  });
+  return found;
+}
+
+std::vector<std::string> HttpRequest::query_values(std::string_view name) const {
+  std::vector<std::string> found;
+  each_query_value(query, name, [&](std::string value) {
+    found.push_back(std::move(value));
+    return true;
+  });
+  return found;
+}
+
+HttpResponse HttpResponse::json(int status, std::string body) {
+  HttpResponse response{.status = status, .body = std::move(body)};
+  response.headers.add("Content-Type", "application/json");
+  return response;
+}
+
+HttpResponse HttpResponse::text(int status, std::string body) {
+  HttpResponse response{.status = status, .body = std::move(body)};
+  response.headers.add("Content-Type", "text/plain; charset=utf-8");
+  return response;
+}
+
+HttpResponse HttpResponse::error(int status, std::string_view code, std::string_view message) {
+  std::string body = R"({"error":{"code":)";
+  append_json_string(body, code);
+  body += R"(,"message":)";
+  append_json_string(body, message);
+  body += "}}";
+  return json(status, std::move(body));
+}
+
+std::string_view http_reason(int status) {
+  switch (status) {
+    case 100: return "Continue";
+    case 101: return "Switching Protocols";
+    case 103: return "Early Hints";
+    case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
+    case 203: return "Non-Authoritative Information";
+    case 204: return "No Content";
+    case 205: return "Reset Content";
+    case 206: return "Partial Content";
+    case 300: return "Multiple Choices";
+    case 301: return "Moved Permanently";
+    case 302: return "Found";
+    case 303: return "See Other";
+    case 304: return "Not Modified";
+    case 307: return "Temporary Redirect";
+    case 308: return "Permanent Redirect";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 402: return "Payment Required";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 406: return "Not Acceptable";
+    case 407: return "Proxy Authentication Required";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 410: return "Gone";
+    case 411: return "Length Required";
+    case 412: return "Precondition Failed";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 415: return "Unsupported Media Type";
+    case 416: return "Range Not Satisfiable";
+    case 417: return "Expectation Failed";
+    case 421: return "Misdirected Request";
+    case 422: return "Unprocessable Content";
+    case 425: return "Too Early";
+    case 426: return "Upgrade Required";
+    case 428: return "Precondition Required";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    case 507: return "Insufficient Storage";
+    default: return "Unknown";
+  }
+}
+
+}  // namespace carillon

@@ -1,0 +1,91 @@
+#include "wire/http/http_response_writer.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <iterator>
+
+#include "base/check.h"
+#include "wire/http/http_syntax.h"
+
+namespace carillon {
+namespace {
+
+bool may_have_body(int status) {
+  return status >= 200 && status != 204 && status != 304;
+}
+
+bool is_written_by_us(std::string_view name) {
+  for (const std::string_view ours : {"Content-Length", "Transfer-Encoding", "Date"}) {
+    if (equal_ignoring_case(name, ours)) return true;
+  }
+  return false;
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ");
+  const std::size_t start = out.size();
+  out.append(value);
+  for (std::size_t i = start; i < out.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(out[i]);
+    if ((byte < 0x20 && byte != '\t') || byte == 0x7F) out[i] = ' ';
+  }
+  out.append("\r\n");
+}
+
+// Status line and all fields but those that frame the body.
+void append_head(std::string& out, const HttpResponse& response, const ResponseContext& context) {
+  CHECK(response.status >= 100 && response.status <= 999);
+  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", response.status, http_reason(response.status));
+  if (!context.date.empty()) append_field(out, "Date", context.date);
+  for (const auto& [name, value] : response.headers.fields()) {
+    CHECK(is_http_token(name));
+    if (!is_written_by_us(name)) append_field(out, name, value);
+  }
+  if (response.status < 200) return;  // An interim response ends nothing; after 101 the connection is no longer HTTP.
+  if (!context.keep_alive) {
+    out.append("Connection: close\r\n");
+  } else if (context.minor_version == 0) {
+    out.append("Connection: keep-alive\r\n");
+  }
+}
+
+}  // namespace
+
+void write_response(std::string& out, const HttpResponse& response, const ResponseContext& context) {
+  append_head(out, response, context);
+  const bool has_body = may_have_body(response.status);
+  if (has_body) fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", response.body.size());
+  out.append("\r\n");
+  if (has_body && !context.head_only) out.append(response.body);
+}
+
+void write_stream_head(std::string& out, const HttpResponse& response, const ResponseContext& context) {
+  CHECK(may_have_body(response.status));
+  ResponseContext stream = context;
+  if (context.minor_version == 0) stream.keep_alive = false;
+  append_head(out, response, stream);
+  if (context.minor_version > 0) out.append("Transfer-Encoding: chunked\r\n");
+  out.append("\r\n");
+}
+
+void append_chunk(std::string& out, std::string_view data) {
+  if (data.empty()) return;
+  fmt::format_to(std::back_inserter(out), "{:x}\r\n", data.size());
+  out.append(data).append("\r\n");
+}
+
+std::string http_date(std::int64_t unix_seconds) {
+  // Written by hand because strftime follows the locale.
+  static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const std::chrono::sys_seconds time{std::chrono::seconds{unix_seconds}};
+  const auto midnight = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date{midnight};
+  const std::chrono::hh_mm_ss clock{time - midnight};
+  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[std::chrono::weekday{midnight}.c_encoding()],
+                     static_cast<unsigned>(date.day()), kMonths[static_cast<unsigned>(date.month()) - 1],
+                     static_cast<int>(date.year()), clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+}
+
+}  // namespace carillon
