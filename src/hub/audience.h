@@ -1,0 +1,27 @@
+// Audience: the sessions of one loop that hear one selector.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "hub/selector.h"
+
+namespace carillon {
+
+class Session;
+
+struct Member {
+  Session* session;    // Null: left while the members were being walked; its place is freed after the walk.
+  std::uint32_t slot;  // Its place among the session's subscriptions.
+  // Not 0: the Join that is still reading what the member missed; publications are held there for it.
+  std::uint32_t join = 0;
+};
+
+struct Audience {
+  Selector selector;
+  std::vector<Member> members;
+  std::uint32_t joining = 0;  // Members with a join.
+  std::uint32_t gone = 0;     // Members that are null.
+};
+
+}  // namespace carillon

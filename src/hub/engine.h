@@ -1,0 +1,76 @@
+// Engine: orders, keeps and spreads publications. The hub's port to it; rooms of engine/ implement it.
+//
+// Promises of every engine, each tested on every engine:
+//  - order: the publications of one channel are handed to EngineEvents in one order, the same for all nodes and loops;
+//  - own copy first: a publication is handed to EngineEvents before its publish completes;
+//  - positions: where the channel keeps history, offsets within an epoch grow by one without holes;
+//  - seen first: a publication is handed to EngineEvents before any history page shows it, and a page that was asked for after
+//    it was handed out shows it (while it is kept) or a position at or after its own;
+//  - honesty: a history page says when something asked for is gone.
+//
+// All functions may be called on any thread. A completion is called exactly once, inside the call or later, on any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/unique_function.h"
+#include "carillon/result.h"
+#include "hub/publication.h"
+
+namespace carillon {
+
+// Hears every publication of the channels this node has interest in. Called in each channel's order, on any thread;
+// must not block and must not call the engine back.
+class EngineEvents {
+ public:
+  virtual void on_publication(const PublicationPtr& publication) = 0;
+
+ protected:
+  ~EngineEvents() = default;
+};
+
+struct HistoryQuery {
+  std::string channel;
+  // Publications after this position (before it, when reverse). Absent: from the oldest (the newest, when reverse).
+  std::optional<Position> since;
+  std::size_t count_max = 100;
+  bool reverse = false;  // Newest first.
+};
+
+struct HistoryPage {
+  std::vector<PublicationPtr> publications;
+  // The channel's newest position when the page was made; absent where the channel keeps no history.
+  std::optional<Position> top;
+  // With `since`: nothing between it and this page is missing. False: the epoch differs or publications were dropped;
+  // the page then starts at the oldest kept. When reverse: what came just before `since` is still kept, or never was.
+  bool complete = true;
+  bool more = false;  // There is more in this direction than count_max allowed.
+};
+
+struct ChannelRecord {
+  std::string name;
+  std::optional<Position> top;
+  std::size_t history_count = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  // Who hears publications. Set once, before anything is published.
+  virtual void set_events(EngineEvents& events) = 0;
+
+  // Errors: kUnavailable, kLimit (memory or disk is full).
+  virtual void publish(Draft draft, UniqueFunction<void(Result<Receipt>)> done) = 0;
+  virtual void history(HistoryQuery query, UniqueFunction<void(Result<HistoryPage>)> done) = 0;
+  // Forgets what the channel kept; its next publication begins a new epoch.
+  virtual void remove_history(std::string channel, UniqueFunction<void(Result<void>)> done) = 0;
+  // Channels that keep anything, whose names begin with `prefix`, in the order of their names after `after`.
+  virtual void channels(std::string prefix, std::string after, std::size_t count_max,
+                        UniqueFunction<void(Result<std::vector<ChannelRecord>>)> done) = 0;
+};
+
+}  // namespace carillon

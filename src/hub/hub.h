@@ -1,0 +1,129 @@
+// Hub: the process-wide door: publish, who is where. What belongs to one loop is its Shard's.
+//
+// Any thread, unless said otherwise. The hub outlives its shards' sessions; loops, engine, clock and policy outlive the hub.
+// Set-up: construct, add_shard() once a loop, then run the loops.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "carillon/server_options.h"
+#include "hub/engine.h"
+#include "hub/interest.h"
+#include "hub/listener.h"
+#include "hub/policy.h"
+#include "hub/session.h"
+
+namespace carillon {
+
+class Shard;
+
+struct HubOptions {
+  // A further subscribe is refused with kLimit; repeating one that exists is not counted.
+  std::size_t subscriptions_per_session_max = 100;
+  // Bytes waiting for one client; beyond it `slow_consumer` decides.
+  std::size_t outbox_bytes_max = 1 << 20;
+  SlowConsumer slow_consumer = SlowConsumer::kDropOldest;
+  // Bytes of frames waiting for all clients. Beyond it every client's limit shrinks to `outbox_bytes_hungry`, until there
+  // is room again.
+  std::size_t outbox_memory_bytes = 256u << 20;
+  std::size_t outbox_bytes_hungry = 16 << 10;
+  // Publications replayed when a client recovers, of all channels together; a client that missed more is told that it did not
+  // recover.
+  std::size_t recover_publications_max = 10'000;
+  // Channels under one subscription whose positions are reported; with more, recovery is not promised. Channels that keep no
+  // history are not looked at.
+  std::size_t recover_channels_max = 100;
+};
+
+struct HubStats {
+  std::uint64_t sessions = 0;             // Now.
+  std::uint64_t subscriptions = 0;        // Now.
+  std::uint64_t connections_total = 0;    // Sessions ever begun.
+  std::uint64_t subscriptions_total = 0;  // New subscriptions ever made.
+  std::uint64_t publications_total = 0;   // Accepted for publishing on this node.
+  std::uint64_t deliveries_total = 0;     // Publications queued for sessions.
+  std::uint64_t dropped_total = 0;        // Publications dropped for slow consumers.
+  std::uint64_t slow_closed_total = 0;    // Sessions ended as slow consumers.
+  std::uint64_t outbox_bytes = 0;         // Frames in memory now, shared ones once a loop.
+};
+
+struct SessionInfo {
+  SessionId id = 0;
+  std::string protocol;
+  std::string user;
+  std::string peer;
+  std::string user_agent;
+  std::int64_t connected_at_ms = 0;
+  std::size_t subscriptions = 0;
+  std::size_t outbox_bytes = 0;
+};
+
+class Hub final : private EngineEvents {
+ public:
+  Hub(Engine& engine, const Clock& clock, const Policy& policy, const HubOptions& options);
+  ~Hub();
+
+  // The loop's part of the hub. Before any loop runs; at most Interest::kLoopsMax.
+  Shard& add_shard(Loop& loop);
+
+  // Checks the draft's names and hands it to the engine. `done` is called once, inside the call or later, on any thread.
+  void publish(Draft draft, UniqueFunction<void(Result<Receipt>)> done);
+  void history(HistoryQuery query, UniqueFunction<void(Result<HistoryPage>)> done);
+  void remove_history(std::string channel, UniqueFunction<void(Result<void>)> done);
+
+  // One text to every client, whatever it is subscribed to.
+  void announce(Bytes text);
+
+  // Sessions in the order of their ids after `after`; `done` is called on `loop`.
+  void list_sessions(Loop& loop, SessionId after, std::size_t count_max, UniqueFunction<void(std::vector<SessionInfo>)> done);
+  // Ends a session with the reason; `done`, called on `loop`, hears whether there was one.
+  void disconnect(Loop& loop, SessionId session, std::string text, UniqueFunction<void(bool)> done);
+
+  struct ChannelInfo {
+    ChannelRecord record;           // Without `top` where the channel keeps no history.
+    std::uint64_t subscribers = 0;  // Subscriptions of exactly this name, to it alone or to its tree, here.
+  };
+  // Channels that keep something or are subscribed to, whose names begin with `prefix`, in the order of their names after
+  // `after`; `done` is called on `loop`.
+  void list_channels(Loop& loop, std::string prefix, std::string after, std::size_t count_max,
+                     UniqueFunction<void(Result<std::vector<ChannelInfo>>)> done);
+
+  std::shared_ptr<Listener> listen(std::size_t capacity = 1024);
+  // Ends every listener's stream, after what waits in it.
+  void close_listeners();
+
+  HubStats stats() const;
+  const HubOptions& options() const { return options_; }
+  const Clock& clock() const { return clock_; }
+  Engine& engine() { return engine_; }
+  const Policy& policy() const { return policy_; }
+
+ private:
+  friend class Shard;
+
+  void on_publication(const PublicationPtr& publication) override;
+
+  Engine& engine_;
+  const Clock& clock_;
+  const Policy& policy_;
+  const HubOptions options_;
+  Interest interest_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::atomic<std::uint64_t> publications_total_{0};
+
+  std::mutex listeners_mutex_;
+  std::vector<std::weak_ptr<Listener>> listeners_;
+  std::atomic<std::size_t> listener_count_{0};
+};
+
+// Says what is wrong with the names in a draft, or nothing.
+Result<void> check_draft(const Draft& draft);
+
+}  // namespace carillon

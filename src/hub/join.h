@@ -1,0 +1,53 @@
+// Join: a subscription that is still reading what its client missed.
+//
+// 1. The session becomes a member with this join: publications are held here for it from now on.
+// 2. The engine is asked for the history of every channel the selector matches (without `recover`: for the positions only).
+// 3. When all pages are there, the inbox is delivered, so that whatever a page shows has either reached the others or is held
+//    here (every engine hands a publication out before any page shows it).
+// 4. The client hears Subscribed, then what it missed, then what was held and is newer than the pages; then it is a member
+//    like any other. So nothing is missed and nothing comes twice.
+//
+// A channel that the session hears by another, finished subscription is left out of step 4: what came is there already.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hub/session.h"
+
+namespace carillon {
+
+struct Join {
+  // Publications held while pages are read; beyond it the join fails with kUnavailable and the client asks again.
+  static constexpr std::size_t kHeldMax = 10'000;
+
+  struct Page {
+    std::string channel;
+    bool from_start = false;  // The client did not name the channel: everything in it was missed.
+    HistoryPage history;
+  };
+  // The end of a publish by the session, told after the session's own copy: when this join is over.
+  struct Published {
+    Ticket ticket;
+    Result<Receipt> outcome;
+  };
+
+  SessionId session = 0;
+  Audience* audience = nullptr;
+  SubscribeOptions options;
+  std::vector<PublicationPtr> held;
+  std::vector<Page> pages;
+  std::vector<Published> published;
+  std::size_t pages_missing = 0;
+  bool whole = true;  // False: not everything that was missed could be looked at.
+  std::optional<Error> failure;
+
+  // All pages' publications, of all channels, about by time; the order within each channel is kept.
+  std::vector<PublicationPtr> missed() const;
+  // What was held and no page shows.
+  std::vector<PublicationPtr> newer_than_pages() const;
+  bool recovered() const;
+};
+
+}  // namespace carillon

@@ -1,0 +1,20 @@
+// Policy: may this identity do this here? Asked on any loop; answers at once and keeps no session state.
+#pragma once
+
+#include <string_view>
+
+#include "carillon/result.h"
+#include "hub/publication.h"
+
+namespace carillon {
+
+class Policy {
+ public:
+  virtual ~Policy() = default;
+  // Errors: kUnauthorized (identify first) or kForbidden, with a text for the client.
+  virtual Result<void> may_subscribe(const Identity& identity, std::string_view channel) const = 0;
+  virtual Result<void> may_publish(const Identity& identity, std::string_view channel) const = 0;
+  virtual Result<void> may_read_history(const Identity& identity, std::string_view channel) const = 0;
+};
+
+}  // namespace carillon

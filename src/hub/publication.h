@@ -1,0 +1,85 @@
+// What is published: a Draft is what someone wants published, a Publication what was. A Publication is made once by the
+// engine, never changed, and shared by all loops.
+#pragma once
+
+#include <atomic>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/id.h"
+
+namespace carillon {
+
+// Names a session while it lives and never again; its top 8 bits are the number of its loop. 0: nobody.
+using SessionId = std::uint64_t;
+
+// Where a publication stands in its channel. Offsets count from 1 without holes within one epoch; another epoch means
+// that the channel's history was lost or removed and counting began anew.
+struct Position {
+  std::uint64_t epoch = 0;
+  std::uint64_t offset = 0;
+  friend bool operator==(const Position&, const Position&) = default;
+};
+
+enum class PayloadFormat : std::uint8_t { kJson, kCbor, kBytes };
+
+// Who is speaking, as far as we know. Anonymous when `user` is empty.
+struct Identity {
+  std::string user;
+  bool trusted = false;  // Showed the API key; or, where none is configured, is on this machine.
+};
+using IdentityPtr = std::shared_ptr<const Identity>;
+
+using Tags = std::vector<std::pair<std::string, std::string>>;
+
+struct Draft {
+  std::string channel;  // Canonical; the caller has checked it.
+  std::string event;    // 1 to 255 bytes of UTF-8, no control characters.
+  Bytes payload;        // One whole JSON text, one CBOR item, or any bytes.
+  PayloadFormat format = PayloadFormat::kJson;
+  IdentityPtr identity;  // Null: anonymous.
+  SessionId publisher_session = 0;
+  Tags tags;
+  // Empty: none. A second draft with the same key on the same channel within the engine's idempotency window is not
+  // published again; its receipt is the first one's.
+  std::string idempotency_key;
+};
+
+struct Publication {
+  std::string channel;
+  std::optional<Position> position;  // Absent where the channel keeps no history.
+  std::int64_t time_ms = 0;          // Unix time in milliseconds.
+  Uuid id;
+  std::string event;
+  Bytes payload;
+  PayloadFormat format = PayloadFormat::kJson;
+  IdentityPtr identity;
+  SessionId publisher_session = 0;
+  Tags tags;
+
+ private:
+  mutable std::atomic<std::uint32_t> references_{0};
+  friend void intrusive_ptr_add_ref(const Publication* publication) {
+    publication->references_.fetch_add(1, std::memory_order_relaxed);
+  }
+  friend void intrusive_ptr_release(const Publication* publication) {
+    if (publication->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete publication;
+  }
+};
+using PublicationPtr = boost::intrusive_ptr<const Publication>;
+
+// What the publisher is told.
+struct Receipt {
+  std::optional<Position> position;
+  Uuid id;
+  std::int64_t time_ms = 0;
+  bool repeated = false;  // The idempotency key had been seen: nothing new was published.
+};
+
+}  // namespace carillon

@@ -1,0 +1,169 @@
+// Session: one client as the hub sees it: its outbox, its subscriptions, its place on a loop.
+//
+// Made and used on one loop, by the dialog that owns it as a member; ends when that dialog ends it or is destroyed. The hub
+// calls back through SessionClient, and answers questions by ticket, so that nothing is called for a session that is gone.
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/encoding.h"
+#include "hub/engine.h"
+#include "hub/outbox.h"
+#include "hub/selector.h"
+
+namespace carillon {
+
+class Shard;
+class Session;
+struct Audience;
+struct Member;
+
+// What an answer is matched by; the asker chooses the number.
+using Ticket = std::uint64_t;
+
+// Publications that a slow client lost. Told by channel for the first kGapChannelsMax channels; those of any further channels
+// are counted together under the empty name.
+inline constexpr std::size_t kGapChannelsMax = 64;
+struct Gap {
+  std::string channel;
+  std::uint64_t messages = 0;
+};
+
+enum class EndReason : std::uint8_t {
+  kClientLeft,    // The client closed, or its connection was lost.
+  kSlowConsumer,  // Its outbox passed the limit and the policy is to close.
+  kDisconnected,  // An operator or an application asked for it.
+  kShutdown,      // The server is stopping.
+};
+
+struct ChannelPosition {
+  std::string channel;
+  Position position;
+  friend bool operator==(const ChannelPosition&, const ChannelPosition&) = default;
+};
+
+struct SubscribeOptions {
+  Selector selector;
+  // Absent: only what comes from now on. Present: first what was published after these positions, in order. A channel that
+  // the selector matches and that is not named is new to the client: all of it was missed. A channel that the session hears
+  // by another subscription already is not repeated; `recovered` is then true only if that one was made with `recover` too.
+  std::optional<std::vector<ChannelPosition>> recover;
+  Ticket ticket = 0;
+};
+
+struct Subscribed {
+  bool already = false;  // It was subscribed before; nothing changed.
+  // With recover: everything missed follows, in order, without gap unless on_gap tells of one (it was more than the client's
+  // outbox may hold and the link could take). False: something is gone; what is kept follows.
+  bool recovered = false;
+  // Where the matching channels that keep history stand now; publications after these follow.
+  std::vector<ChannelPosition> positions;
+};
+
+// Implemented by dialogs. Called on the session's loop. May end the session, never destroy it inside the call.
+class SessionClient {
+ public:
+  // Frames wait in the outbox: called at the end of a turn that queued some, when the outbox is full, and by on_room().
+  virtual void on_outbox() = 0;
+  virtual void on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) = 0;
+  virtual void on_published(Ticket ticket, const Result<Receipt>& outcome) = 0;
+  virtual void on_history(Ticket ticket, const Result<HistoryPage>& outcome) = 0;
+  // Publications were dropped because this client reads too slowly. Called when its outbox is no more than half full, so that
+  // telling does not itself fill it; what was dropped until then is told in one.
+  virtual void on_gap(std::span<const Gap> gaps) = 0;
+  // A text for every client, whatever it is subscribed to.
+  virtual void on_announcement(const Bytes& text) = 0;
+  // The hub wants this session gone: say so to the client and close. After a slow consumer's call nothing more is queued.
+  virtual void on_end_wanted(EndReason reason, std::string_view text) = 0;
+  // Where the client is, for operators.
+  virtual std::string peer_text() const = 0;
+
+ protected:
+  ~SessionClient() = default;
+};
+
+struct SessionStart {
+  const char* protocol = "";           // A literal: "native", "sse".
+  const Encoding* encoding = nullptr;  // Outlives the session.
+  IdentityPtr identity;                // Null: anonymous.
+  std::string_view user_agent;
+};
+
+class Session {
+ public:
+  Session(Shard& shard, SessionClient& client, const SessionStart& start);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  SessionId id() const { return id_; }
+  Shard& shard() const { return shard_; }
+  const Identity& identity() const;
+  std::int64_t connected_at_ms() const { return connected_at_ms_; }
+  Outbox& outbox() { return outbox_; }
+  bool ended() const { return ended_; }
+
+  // Answered by on_subscribed, maybe inside the call. Errors: kLimit (subscriptions_max), kUnavailable, and kConflict when an
+  // unsubscribe or a subscribe with `recover` for the same selector came before the answer.
+  void subscribe(SubscribeOptions options);
+  // False: it was not subscribed. What was published before is still heard, what comes after is not.
+  bool unsubscribe(const Selector& selector);
+  std::vector<Selector> subscriptions() const;
+  std::size_t subscription_count() const { return subscriptions_.size(); }
+
+  // Answered by on_published, at the end of the turn at the earliest and after this session's own copy. The draft's
+  // publisher and identity are filled in here.
+  void publish(Draft draft, Ticket ticket);
+  // Answered by on_history, maybe inside the call.
+  void history(HistoryQuery query, Ticket ticket);
+
+  // Queues a frame and has on_outbox called at the end of this turn. An empty outbox takes a frame of any size; passing the
+  // byte limit with answers alone wants the session's end as a slow consumer: a client that asks must also read.
+  void enqueue(FramePtr frame);
+  // The link has room again after it was full: calls on_outbox if something waits, and on_gap if that is still untold.
+  void on_room();
+
+  // Leaves every channel; no call to the client follows, what is queued is the link's to send. Idempotent.
+  void end(EndReason reason);
+
+ private:
+  friend class Hub;
+  friend class Shard;
+  struct Subscription {
+    Audience* audience;
+    std::uint32_t index;     // Its place among the audience's members.
+    bool recovered = false;  // It was made with `recover`.
+  };
+  enum class Ending : std::uint8_t { kNo, kTelling, kWanted };
+
+  Subscription* find(const Audience& audience);
+  const Member& member(const Subscription& subscription) const;
+
+  // What a delivery touches comes first: one cache line.
+  SessionClient& client_;
+  const Encoding* encoding_;
+  std::uint64_t delivery_stamp_ = 0;  // The last delivery that reached this session: one copy, however many match.
+  Outbox outbox_;
+  std::unique_ptr<std::vector<Gap>> gaps_;
+  std::uint32_t ready_place_ = 0;  // In the shard's list of ready sessions, from 1; 0: not in it.
+  bool ended_ = false;
+  Ending ending_ = Ending::kNo;
+  bool flushing_ = false;
+
+  SessionId id_ = 0;
+  Shard& shard_;
+  boost::container::small_vector<Subscription, 1> subscriptions_;
+  const char* protocol_;
+  IdentityPtr identity_;
+  const std::string* user_agent_;
+  std::int64_t connected_at_ms_;
+};
+
+}  // namespace carillon

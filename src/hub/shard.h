@@ -1,0 +1,153 @@
+// Shard: one loop's part of the hub: its sessions, who of them hears what, and the end of each turn.
+//
+// A turn's publications are collected in the inbox. At the turn's end they are grouped by channel; each group is encoded once
+// an Encoding into shared frames, queued for everybody who hears the channel, and then each session with something to send is
+// flushed once. On its own loop only, but for push().
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/counter.h"
+#include "base/log_limit.h"
+#include "base/loop.h"
+#include "hub/audience.h"
+#include "hub/hub.h"
+#include "hub/join.h"
+#include "hub/session.h"
+
+namespace carillon {
+
+class Shard final : public TurnEnd {
+ public:
+  Shard(Hub& hub, Loop& loop, unsigned index);
+  ~Shard() override;
+
+  Hub& hub() { return hub_; }
+  Loop& loop() { return loop_; }
+  FrameMemory& frame_memory() { return frame_memory_; }
+
+  // A publication for this loop. Any thread; the caller keeps each channel's order. On the loop's own thread it is delivered
+  // at this turn's end, or, if that has been, with the next turn, whatever causes that one.
+  void push(PublicationPtr publication);
+
+  Session* find_session(SessionId id);
+  void on_turn_end() override;
+
+ private:
+  friend class Hub;
+  friend class Session;
+
+  struct Counters {
+    Counter sessions, subscriptions, connections_total, subscriptions_total, deliveries_total, dropped_total, slow_closed_total,
+        outbox_bytes;
+  };
+  // The publications of one channel in one turn.
+  struct Group {
+    std::vector<PublicationPtr> publications;
+  };
+  struct Completion {
+    SessionId session;
+    Ticket ticket;
+    Result<Receipt> outcome;
+  };
+  using FrameRun = std::vector<FramePtr>;
+  using JoinId = std::uint32_t;  // 0: none.
+
+  SessionId add_session(Session& session);
+  void remove_session(Session& session);
+  const std::string* intern(std::string_view text);
+  void release(const std::string* text);
+
+  Audience* find_audience(const Selector& selector);
+  Session::Subscription& add_member(Session& session, const Selector& selector);
+  // Returns the join that was still under way; its ticket is then the caller's to answer.
+  std::unique_ptr<Join> remove_member(Session& session, std::uint32_t slot);
+  void drop_audience(Audience& audience);
+  void leave(Session& session);
+
+  // `existing`: the subscription that begins anew, or null.
+  void start_join(Session& session, SubscribeOptions options, Session::Subscription* existing);
+  std::unique_ptr<Join> take_join(Member& member);
+  void answer_superseded(Session& session, const Join& join);
+  void read_channels(JoinId join_id);
+  void take_channels(JoinId join_id, Result<std::vector<ChannelRecord>> outcome);
+  void read_pages(JoinId join_id, std::vector<std::string> channels);
+  void take_page(JoinId join_id, std::string channel, bool from_start, Result<HistoryPage> outcome);
+  void finish_join(JoinId join_id);
+  void answer_join(Session& session, Join& join);
+  bool leave_out_heard(const Session& session, Join& join);
+  bool still_member(Session& session, const Join& join);
+
+  void complete(SessionId session, Ticket ticket, Result<Receipt> outcome);
+
+  bool collect_inbox();
+  void deliver_inbox();
+  void end_walk();
+  void sweep(Audience& audience);
+  void free_place(Audience& audience, std::uint32_t index);
+  void deliver(const Group& group);
+  void hold_for(const std::vector<JoinId>& joins, const Group& group);
+  const FrameRun& frames_for(const Encoding& encoding, const Group& group);
+  void encode_run(const Encoding& encoding, std::span<const PublicationPtr> publications, FrameRun& out);
+  void queue(Session& session, const FramePtr& frame, SlowConsumer policy);
+  bool make_room(Session& session, std::size_t bytes, SlowConsumer policy);
+  void want_end(Session& session);
+  void count_gap(Session& session, const Frame& dropped);
+  std::size_t outbox_limit() const;
+  void shed_memory();
+  void mark_ready(Session& session);
+  // Runs the task on this loop: now, when this is its thread.
+  void run_here(Task task);
+  bool work_left();
+  void flush_ready();
+  void flush(Session& session);
+  void run_completions();
+  Join* join_of(const Session& session);
+
+  SessionInfo describe(const Session& session) const;
+
+  Hub& hub_;
+  Loop& loop_;
+  const unsigned index_;
+  FrameMemory frame_memory_;
+  Counters counters_;
+
+  std::vector<Session*> sessions_;  // By slot; null where free.
+  std::vector<std::uint32_t> free_slots_;
+  std::uint32_t session_serial_ = 0;
+  std::unordered_map<std::string, std::uint32_t> interned_;  // User agents, counted.
+
+  SelectorTable<std::unique_ptr<Audience>> audiences_;
+  boost::unordered_flat_map<JoinId, std::unique_ptr<Join>> joins_;
+  JoinId last_join_ = 0;
+
+  std::mutex inbox_mutex_;
+  std::vector<PublicationPtr> inbox_;      // Under inbox_mutex_.
+  std::vector<PublicationPtr> collected_;  // Taken from the inbox, being delivered.
+  std::vector<Group> groups_;              // Reused every turn; the first group_count_ are in use.
+  std::size_t group_count_ = 0;
+  std::uint64_t delivery_stamp_ = 0;
+  std::vector<std::pair<const Encoding*, FrameRun>> encoded_;  // Of the group being delivered.
+  std::string scratch_;
+  bool shed_ = false;
+
+  // While members are walked, clients are called that may subscribe, leave and end: what would move members waits until the
+  // walk is over.
+  bool walking_ = false;
+  bool finishing_ = false;            // finish_ready_ is being worked off.
+  std::vector<Audience*> to_sweep_;   // With members that are null.
+  std::vector<JoinId> finish_ready_;  // Joins whose last page came meanwhile.
+  std::vector<JoinId> joining_;       // That hear the group being delivered.
+
+  LogLimit slow_log_;
+  std::vector<Completion> completions_;
+  std::vector<Session*> ready_;  // With something to send this turn; null where one has left.
+};
+
+}  // namespace carillon

@@ -1,0 +1,247 @@
+// Shard's deliveries: from the inbox to the outboxes, and what happens when an outbox is full.
+#include "base/log.h"
+#include "hub/session_text.h"
+#include "hub/shard.h"
+
+namespace carillon {
+namespace {
+
+// A run of publications in one frame is cut here, so that a deep turn does not make one frame that fills an outbox.
+constexpr std::size_t kRunBytes = 64 << 10;
+
+}  // namespace
+
+bool Shard::collect_inbox() {
+  const std::lock_guard lock(inbox_mutex_);
+  if (inbox_.empty()) return false;
+  collected_.swap(inbox_);
+  return true;
+}
+
+void Shard::deliver_inbox() {
+  if (walking_ || !collect_inbox()) return;
+  walking_ = true;
+  boost::unordered_flat_map<std::string_view, std::size_t, NameHash, NameEqual> group_of;
+  std::string_view last_channel;
+  std::size_t last_group = 0;
+  group_count_ = 0;
+  for (PublicationPtr& publication : collected_) {
+    const std::string_view channel = publication->channel;
+    if (group_count_ == 0 || channel != last_channel) {
+      last_channel = channel;
+      const auto [found, is_new] = group_of.try_emplace(channel, group_count_);
+      last_group = found->second;
+      if (is_new && ++group_count_ > groups_.size()) groups_.emplace_back();
+    }
+    groups_[last_group].publications.push_back(std::move(publication));
+  }
+  collected_.clear();
+  for (std::size_t i = 0; i < group_count_; ++i) deliver(groups_[i]);
+  for (std::size_t i = 0; i < group_count_; ++i) groups_[i].publications.clear();
+  if (groups_.size() > 1024) groups_.clear();
+  end_walk();
+}
+
+void Shard::end_walk() {
+  walking_ = false;
+  for (Audience* const audience : std::exchange(to_sweep_, {})) sweep(*audience);
+  if (finishing_) return;
+  finishing_ = true;
+  while (!finish_ready_.empty()) {
+    for (const JoinId join : std::exchange(finish_ready_, {})) finish_join(join);
+  }
+  finishing_ = false;
+}
+
+// Frees the places of members that left.
+void Shard::sweep(Audience& audience) {
+  for (std::uint32_t i = 0; i < audience.members.size();) {
+    if (audience.members[i].session == nullptr) {
+      free_place(audience, i);
+    } else {
+      ++i;
+    }
+  }
+  if (audience.members.empty()) drop_audience(audience);
+}
+
+void Shard::free_place(Audience& audience, std::uint32_t index) {
+  const Member moved = audience.members.back();
+  audience.members.pop_back();
+  --audience.gone;
+  if (index == audience.members.size()) return;
+  audience.members[index] = moved;
+  if (moved.session != nullptr) moved.session->subscriptions_[moved.slot].index = index;
+}
+
+void Shard::deliver(const Group& group) {
+  const std::string& channel = group.publications.front()->channel;
+  boost::container::small_vector<Audience*, 8> hearing;
+  bool joining = false;
+  audiences_.for_each_match(channel, [&](const std::unique_ptr<Audience>& audience) {
+    hearing.push_back(audience.get());
+    joining = joining || audience->joining > 0;
+  });
+  if (hearing.empty()) return;
+
+  joining_.clear();
+  const std::uint64_t stamp = ++delivery_stamp_;
+  const bool stamped = hearing.size() > 1 || joining;
+  const SlowConsumer policy = hub_.options().slow_consumer;
+  const Encoding* last_encoding = nullptr;
+  const FrameRun* frames = nullptr;
+  std::uint64_t reached = 0;
+  for (Audience* audience : hearing) {
+    // Who comes meanwhile was not there when this was published; who becomes joining meanwhile finds it in its pages.
+    const std::size_t count = audience->members.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      const Member member = audience->members[i];
+      if (i + 4 < count) __builtin_prefetch(audience->members[i + 4].session);
+      if (member.session == nullptr) continue;
+      if (member.join != 0) {
+        joining_.push_back(member.join);
+        continue;
+      }
+      Session& session = *member.session;
+      if (stamped) {
+        if (session.delivery_stamp_ == stamp) continue;
+        session.delivery_stamp_ = stamp;
+      }
+      if (session.encoding_ != last_encoding) {
+        last_encoding = session.encoding_;
+        frames = &frames_for(*last_encoding, group);
+      }
+      for (const FramePtr& frame : *frames) queue(session, frame, policy);
+      ++reached;
+    }
+  }
+  encoded_.clear();
+  if (stamped) hold_for(joining_, group);
+  counters_.deliveries_total.add(reached * group.publications.size());
+}
+
+// A joining session that hears the channel by another subscription too has had its copy.
+void Shard::hold_for(const std::vector<JoinId>& joins, const Group& group) {
+  for (const JoinId id : joins) {
+    const auto found = joins_.find(id);
+    if (found == joins_.end()) continue;
+    Join& join = *found->second;
+    if (join.failure || find_session(join.session)->delivery_stamp_ == delivery_stamp_) continue;
+    if (join.held.size() + group.publications.size() > Join::kHeldMax) {
+      join.failure = Error{ErrorKind::kUnavailable, "too much was published while the history was read; subscribe again"};
+      join.held.clear();
+    } else {
+      join.held.insert(join.held.end(), group.publications.begin(), group.publications.end());
+    }
+  }
+}
+
+const Shard::FrameRun& Shard::frames_for(const Encoding& encoding, const Group& group) {
+  for (const auto& [known, frames] : encoded_) {
+    if (known == &encoding) return frames;
+  }
+  auto& [added, frames] = encoded_.emplace_back(&encoding, FrameRun{});
+  encode_run(encoding, group.publications, frames);
+  return frames;
+}
+
+// Publications of one channel as frames of at most kRunBytes, unless one alone is larger.
+void Shard::encode_run(const Encoding& encoding, std::span<const PublicationPtr> publications, FrameRun& out) {
+  const auto channel = std::make_shared<const std::string>(publications.front()->channel);
+  scratch_.clear();
+  std::uint32_t messages = 0;
+  for (const PublicationPtr& publication : publications) {
+    encoding.encode(*publication, scratch_);
+    ++messages;
+    if (scratch_.size() < kRunBytes && &publication != &publications.back()) continue;
+    if (!scratch_.empty()) out.push_back(Frame::make(frame_memory_, scratch_, {.messages = messages, .channel = channel}));
+    scratch_.clear();
+    messages = 0;
+  }
+  if (scratch_.capacity() > (1u << 20)) scratch_.shrink_to_fit();
+}
+
+void Shard::queue(Session& session, const FramePtr& frame, SlowConsumer policy) {
+  if (session.ended_ || session.ending_ != Session::Ending::kNo) return;
+  const std::size_t bytes = frame->bytes().size();
+  if (session.outbox_.bytes() + bytes > outbox_limit() && !make_room(session, bytes, policy)) [[unlikely]] {
+    if (session.ended_) return;
+    if (policy == SlowConsumer::kClose) return want_end(session);
+    return count_gap(session, *frame);
+  }
+  session.outbox_.push(frame);
+  mark_ready(session);
+}
+
+std::size_t Shard::outbox_limit() const {
+  const HubOptions& options = hub_.options();
+  const bool hungry = frame_memory_.bytes * hub_.shards_.size() > options.outbox_memory_bytes;
+  return hungry ? std::min(options.outbox_bytes_hungry, options.outbox_bytes_max) : options.outbox_bytes_max;
+}
+
+// The outbox is full: what the link takes now leaves at once; then, if that is the policy, the oldest publications go.
+// Says whether `bytes` more have room; an empty outbox has room for anything, that of an ended session for nothing.
+bool Shard::make_room(Session& session, std::size_t bytes, SlowConsumer policy) {
+  const std::size_t limit = outbox_limit();
+  Outbox& outbox = session.outbox_;
+  flush(session);
+  if (session.ended_) return false;
+  while (!outbox.empty() && outbox.bytes() + bytes > limit) {
+    if (policy == SlowConsumer::kClose) return false;
+    const FramePtr dropped = outbox.drop_oldest();
+    if (dropped == nullptr) return false;
+    count_gap(session, *dropped);
+  }
+  return true;
+}
+
+void Shard::count_gap(Session& session, const Frame& dropped) {
+  if (slow_log_.may_write(loop_.now())) {
+    log_info("slow consumer loses the oldest: session={} protocol={} peer={} channel={} waiting_bytes={} others_unlogged={}",
+             session_text(session.id_), session.protocol_, session.client_.peer_text(), dropped.channel(),
+             session.outbox_.bytes(), slow_log_.take_left_out());
+  }
+  if (session.gaps_ == nullptr) session.gaps_ = std::make_unique<std::vector<Gap>>();
+  std::vector<Gap>& gaps = *session.gaps_;
+  const auto gap_of = [&](std::string_view channel) {
+    return std::find_if(gaps.begin(), gaps.end(), [&](const Gap& known) { return known.channel == channel; });
+  };
+  auto gap = gap_of(dropped.channel());
+  if (gap == gaps.end()) {
+    const bool named = gaps.size() < kGapChannelsMax;
+    gap = named ? gap : gap_of({});
+    if (gap == gaps.end()) gap = gaps.insert(gaps.end(), Gap{.channel = named ? dropped.channel() : std::string()});
+  }
+  gap->messages += dropped.messages();
+  counters_.dropped_total.add(dropped.messages());
+  mark_ready(session);
+}
+
+void Shard::want_end(Session& session) {
+  if (session.ended_ || session.ending_ != Session::Ending::kNo) return;
+  if (slow_log_.may_write(loop_.now())) {
+    log_info("slow consumer closed: session={} protocol={} peer={} waiting_bytes={} others_unlogged={}",
+             session_text(session.id_), session.protocol_, session.client_.peer_text(), session.outbox_.bytes(),
+             slow_log_.take_left_out());
+  }
+  session.ending_ = Session::Ending::kTelling;
+  session.client_.on_end_wanted(EndReason::kSlowConsumer, "slow consumer: more waits for this client than the server keeps");
+  session.ending_ = Session::Ending::kWanted;
+}
+
+// Over the shared budget: whoever has more waiting than a hungry hub allows is cut down to that, once until there is room.
+void Shard::shed_memory() {
+  const std::size_t limit = outbox_limit();
+  const bool hungry = limit < hub_.options().outbox_bytes_max;
+  if (!hungry || std::exchange(shed_, hungry)) {
+    shed_ = hungry;
+    return;
+  }
+  for (std::size_t slot = 0; slot < sessions_.size(); ++slot) {
+    Session* const session = sessions_[slot];
+    if (session == nullptr || session->outbox_.bytes() <= limit) continue;
+    if (!make_room(*session, 0, hub_.options().slow_consumer)) want_end(*session);
+  }
+}
+
+}  // namespace carillon
