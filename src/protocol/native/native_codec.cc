@@ -1,0 +1,334 @@
+#include "protocol/native/native_codec.h"
+
+#include <fmt/format.h>
+
+#include "hub/epoch_text.h"
+#include "protocol/event_json.h"
+#include "wire/json/json_writer.h"
+
+namespace carillon {
+namespace {
+
+constexpr std::size_t kIdBytesMax = 128;
+
+struct VerbName {
+  std::string_view name;
+  NativeVerb verb;
+};
+constexpr VerbName kVerbs[] = {
+    {"subscribe", NativeVerb::kSubscribe}, {"unsubscribe", NativeVerb::kUnsubscribe},
+    {"ping", NativeVerb::kPing},           {"publish", NativeVerb::kPublish},
+    {"history", NativeVerb::kHistory},     {"subscriptions", NativeVerb::kSubscriptions},
+};
+
+Error malformed(std::string text) {
+  return {ErrorKind::kInvalid, "Invalid message format: " + std::move(text)};
+}
+
+std::string describe(const JsonSpan& span) {
+  switch (span.type) {
+    case JsonType::kNull: return "null";
+    case JsonType::kFalse:
+    case JsonType::kTrue: return fmt::format("boolean `{}`", span.text);
+    case JsonType::kNumber: {
+      const bool whole = span.text.find_first_of(".eE") == std::string_view::npos;
+      return fmt::format("{} `{}`", whole ? "integer" : "floating point", span.text.substr(0, 40));
+    }
+    case JsonType::kString: return "string";
+    case JsonType::kArray: return "sequence";
+    case JsonType::kObject: return "map";
+  }
+  return "value";
+}
+
+Error wrong_type(const JsonSpan& span, std::string_view expected) {
+  return malformed(fmt::format("invalid type: {}, expected {}", describe(span), expected));
+}
+
+void write_id(JsonWriter& json, std::string_view id) {
+  if (!id.empty()) json.key("id").raw(id);
+}
+
+void write_position(JsonWriter& json, const Position& position) {
+  json.key("epoch").string(epoch_text(position.epoch)).key("offset").number(position.offset);
+}
+
+}  // namespace
+
+// What a message may hold, still as JSON.
+struct NativeReader::Fields {
+  const JsonSpan* type = nullptr;
+  const JsonSpan* channel = nullptr;
+  const JsonSpan* event = nullptr;
+  const JsonSpan* data = nullptr;
+  const JsonSpan* idempotency_key = nullptr;
+  const JsonSpan* recover = nullptr;
+  const JsonSpan* since = nullptr;
+  const JsonSpan* limit = nullptr;
+  const JsonSpan* reverse = nullptr;
+  const JsonSpan* id = nullptr;
+};
+
+Result<NativeCommand> NativeReader::read(std::string_view message) {
+  id_.clear();
+  const Result<Fields> fields = read_fields(message);
+  if (!fields) return fields.error();
+  if (const JsonSpan* const id = fields->id; id != nullptr && id->type != JsonType::kNull) {
+    if (id->type != JsonType::kString && id->type != JsonType::kNumber) return wrong_type(*id, "a string or a number as id");
+    if (id->text.size() > kIdBytesMax) return malformed(fmt::format("the id is longer than {} bytes", kIdBytesMax));
+    id_ = id->text;
+  }
+  return command_of(*fields, message);
+}
+
+Result<NativeReader::Fields> NativeReader::read_fields(std::string_view message) {
+  const Result<JsonDocument> document = slicer_.slice(message);
+  if (!document) return malformed(document.error().text);
+  Fields fields;
+  if (document->root.type == JsonType::kArray) {
+    // guts' JSON library takes a command as a sequence too: the type, then the channel.
+    if (document->items.size() > 2) return malformed("trailing characters: a command as a sequence has one or two elements");
+    if (!document->items.empty()) fields.type = &document->items[0];
+    if (document->items.size() > 1) fields.channel = &document->items[1];
+    return fields;
+  }
+  if (document->root.type != JsonType::kObject) {
+    return malformed(
+        json_fault(fmt::format("invalid type: {}, expected internally tagged enum ClientCommand", describe(document->root)),
+                   message, message.size())
+            .describe());
+  }
+  const std::pair<std::string_view, const JsonSpan * Fields::*> known[] = {
+      {"type", &Fields::type},   {"channel", &Fields::channel}, {"event", &Fields::event},
+      {"data", &Fields::data},   {"recover", &Fields::recover}, {"idempotency_key", &Fields::idempotency_key},
+      {"since", &Fields::since}, {"limit", &Fields::limit},     {"reverse", &Fields::reverse},
+      {"id", &Fields::id},
+  };
+  for (const JsonMember& member : document->members) {
+    for (const auto& [name, field] : known) {
+      if (member.key != name) continue;
+      if (fields.*field != nullptr) return malformed(fmt::format("duplicate field `{}`", name));
+      fields.*field = &member.value;
+      break;
+    }
+  }
+  return fields;
+}
+
+Result<NativeCommand> NativeReader::command_of(const Fields& fields, std::string_view message) {
+  if (fields.type == nullptr) return malformed(json_fault("missing field `type`", message, message.size()).describe());
+  const Result<std::string_view> type = text_of(fields.type, "type", type_);
+  if (!type) return type.error();
+  NativeCommand command;
+  const VerbName* found = nullptr;
+  for (const VerbName& verb : kVerbs) {
+    if (verb.name == *type) found = &verb;
+  }
+  if (found == nullptr) {
+    return malformed(
+        fmt::format("unknown variant `{}`, expected one of `subscribe`, `unsubscribe`, `ping`, `publish`, "
+                    "`history`, `subscriptions`",
+                    type->substr(0, 64)));
+  }
+  command.verb = found->verb;
+  if (command.verb == NativeVerb::kPing || command.verb == NativeVerb::kSubscriptions) return command;
+
+  const Result<std::string_view> channel = text_of(fields.channel, "channel", channel_);
+  if (!channel) return channel.error();
+  command.channel = *channel;
+
+  if (command.verb == NativeVerb::kPublish) {
+    const Result<std::string_view> event = text_of(fields.event, "event", event_);
+    if (!event) return event.error();
+    command.event = *event;
+    if (fields.data == nullptr) return malformed("missing field `data`");
+    command.data = fields.data->text;
+    if (fields.idempotency_key != nullptr) {
+      const Result<std::string_view> key = text_of(fields.idempotency_key, "idempotency_key", key_);
+      if (!key) return key.error();
+      command.idempotency_key = *key;
+    }
+  }
+  if (command.verb == NativeVerb::kSubscribe && fields.recover != nullptr && fields.recover->type != JsonType::kNull) {
+    Result<std::vector<ChannelPosition>> positions = positions_of(*fields.recover);
+    if (!positions) return positions.error();
+    command.recover = *std::move(positions);
+  }
+  if (command.verb == NativeVerb::kHistory) {
+    if (fields.since != nullptr && fields.since->type != JsonType::kNull) {
+      const Result<Position> since = position_of(*fields.since);
+      if (!since) return since.error();
+      command.since = *since;
+    }
+    if (fields.limit != nullptr) {
+      command.limit = json_u64(fields.limit->text);
+      if (!command.limit) return wrong_type(*fields.limit, "a whole number as limit");
+    }
+    if (fields.reverse != nullptr) {
+      command.reverse = fields.reverse->type == JsonType::kTrue;
+      if (!command.reverse && fields.reverse->type != JsonType::kFalse)
+        return wrong_type(*fields.reverse, "a boolean as reverse");
+    }
+  }
+  return command;
+}
+
+Result<std::string_view> NativeReader::text_of(const JsonSpan* span, std::string_view name, std::string& scratch) {
+  if (span == nullptr) return malformed(fmt::format("missing field `{}`", name));
+  if (span->type != JsonType::kString) return wrong_type(*span, "a string");
+  return json_string(span->text, scratch).value_or(std::string_view());
+}
+
+// {"epoch":"…","offset":n}
+Result<Position> NativeReader::position_of(const JsonSpan& span) {
+  const Error fault = malformed("a position is {\"epoch\":\"<hexadecimal text>\",\"offset\":<whole number>}");
+  if (span.type != JsonType::kObject) return wrong_type(span, "a position: an object with epoch and offset");
+  const Result<JsonDocument> object = inner_slicer_.slice(span.text);
+  if (!object) return fault;
+  const JsonSpan* const epoch = object->find("epoch");
+  const JsonSpan* const offset = object->find("offset");
+  if (epoch == nullptr || offset == nullptr || epoch->type != JsonType::kString) return fault;
+  const auto epoch_value = parse_epoch(json_string(epoch->text, inner_).value_or(std::string_view()));
+  const auto offset_value = json_u64(offset->text);
+  if (!epoch_value || !offset_value) return fault;
+  return Position{.epoch = *epoch_value, .offset = *offset_value};
+}
+
+// A position, or {"positions":{"<channel>":<position>, …}}, or both in one object.
+Result<std::vector<ChannelPosition>> NativeReader::positions_of(const JsonSpan& span) {
+  if (span.type != JsonType::kObject) return wrong_type(span, "a position, or positions by channel, as recover");
+  const Result<JsonDocument> object = inner_slicer_.slice(span.text);
+  if (!object) return malformed(object.error().text);
+  const bool has_own = object->find("epoch") != nullptr || object->find("offset") != nullptr;
+  const JsonSpan* const by_channel = object->find("positions");
+  std::vector<std::pair<std::string, JsonSpan>> named;
+  if (by_channel != nullptr) {
+    if (by_channel->type != JsonType::kObject) return wrong_type(*by_channel, "positions by channel");
+    const Result<JsonDocument> entries = inner_slicer_.slice(by_channel->text);
+    if (!entries) return malformed(entries.error().text);
+    for (const JsonMember& member : entries->members) named.emplace_back(std::string(member.key), member.value);
+  }
+  std::vector<ChannelPosition> positions;
+  if (has_own || by_channel == nullptr) {
+    const Result<Position> own = position_of(span);
+    if (!own) return own.error();
+    positions.push_back({.channel = {}, .position = *own});
+  }
+  for (const auto& [channel, entry] : named) {
+    const Result<Position> position = position_of(entry);
+    if (!position) return position.error();
+    positions.push_back({.channel = channel, .position = *position});
+  }
+  return positions;
+}
+
+std::string native_subscribed(std::string_view channel, std::string_view id, const Subscribed& outcome,
+                              std::string_view own_name, bool asked_to_recover) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string("subscribed").key("channel").string(channel);
+  write_id(json, id);
+  bool others = false;
+  for (const ChannelPosition& known : outcome.positions) {
+    if (known.channel == own_name) {
+      write_position(json, known.position);
+    } else {
+      others = true;
+    }
+  }
+  if (others) {
+    json.key("positions").begin_object();
+    for (const ChannelPosition& known : outcome.positions) {
+      if (known.channel == own_name) continue;
+      json.key(known.channel).begin_object();
+      write_position(json, known.position);
+      json.end_object();
+    }
+    json.end_object();
+  }
+  if (asked_to_recover) json.key("recovered").boolean(outcome.recovered);
+  json.end_object();
+  return out;
+}
+
+std::string native_unsubscribed(std::string_view channel, std::string_view id) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string("unsubscribed").key("channel").string(channel);
+  write_id(json, id);
+  json.end_object();
+  return out;
+}
+
+std::string native_pong(std::string_view id) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string("pong");
+  write_id(json, id);
+  json.end_object();
+  return out;
+}
+
+std::string native_published(std::string_view channel, std::string_view id, const Receipt& receipt) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string("published").key("channel").string(channel);
+  write_id(json, id);
+  json.key("event_id").string(receipt.id.text());
+  if (receipt.position) write_position(json, *receipt.position);
+  if (receipt.repeated) json.key("repeated").boolean(true);
+  json.end_object();
+  return out;
+}
+
+std::string native_history(std::string_view channel, std::string_view id, const HistoryPage& page, EventNames names) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string("history").key("channel").string(channel);
+  write_id(json, id);
+  if (page.top) write_position(json, *page.top);
+  json.key("complete").boolean(page.complete).key("more").boolean(page.more).key("events").begin_array();
+  for (const PublicationPtr& publication : page.publications) {
+    std::string event;
+    append_event_json(event, *publication, names);
+    json.raw(event);
+  }
+  json.end_array().end_object();
+  return out;
+}
+
+std::string native_subscriptions(std::string_view id, const std::vector<std::string>& channels) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string("subscriptions");
+  write_id(json, id);
+  json.key("channels").begin_array();
+  for (const std::string& channel : channels) json.string(channel);
+  json.end_array().end_object();
+  return out;
+}
+
+std::string native_gap(const Gap& gap) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object()
+      .key("type")
+      .string("gap")
+      .key("channel")
+      .string(gap.channel)
+      .key("missed")
+      .number(gap.messages)
+      .end_object();
+  return out;
+}
+
+std::string native_error(std::string_view message, std::string_view code, std::string_view id) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string("error").key("message").string(message).key("code").string(code);
+  write_id(json, id);
+  json.end_object();
+  return out;
+}
+
+}  // namespace carillon

@@ -1,0 +1,68 @@
+// The native protocol's messages: JSON texts to commands, answers to JSON texts. No state of a talk.
+//
+// docs/protocol/native.md describes every message; the base is what guts' clients speak.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "carillon/result.h"
+#include "carillon/server_options.h"
+#include "hub/session.h"
+#include "wire/json/json_slicer.h"
+
+namespace carillon {
+
+enum class NativeVerb : std::uint8_t { kSubscribe, kUnsubscribe, kPing, kPublish, kHistory, kSubscriptions };
+
+// Texts are views into the message, or into the reader when they had escapes; both live until the next message is read.
+struct NativeCommand {
+  NativeVerb verb = NativeVerb::kPing;
+  std::string_view channel;  // As the client wrote it.
+  std::string_view event;
+  std::string_view data;  // The JSON text of the payload, as it came.
+  std::string_view idempotency_key;
+  std::optional<std::vector<ChannelPosition>> recover;  // A position without a name has the command's own channel.
+  std::optional<Position> since;
+  std::optional<std::uint64_t> limit;
+  bool reverse = false;
+};
+
+class NativeReader {
+ public:
+  // The error is "Invalid message format: …", as guts says it.
+  Result<NativeCommand> read(std::string_view message);
+  // The JSON text of the `id` of the message read last, to be echoed; empty when it had none.
+  std::string_view id() const { return id_; }
+
+ private:
+  struct Fields;
+
+  Result<Fields> read_fields(std::string_view message);
+  Result<NativeCommand> command_of(const Fields& fields, std::string_view message);
+  Result<std::string_view> text_of(const JsonSpan* span, std::string_view name, std::string& scratch);
+  Result<Position> position_of(const JsonSpan& span);
+  Result<std::vector<ChannelPosition>> positions_of(const JsonSpan& span);
+
+  JsonSlicer slicer_;
+  JsonSlicer inner_slicer_;
+  std::string type_, channel_, event_, key_, inner_;
+  std::string id_;
+};
+
+// --- Answers. `id` is a JSON text or empty.
+
+std::string native_subscribed(std::string_view channel, std::string_view id, const Subscribed& outcome,
+                              std::string_view own_name, bool asked_to_recover);
+std::string native_unsubscribed(std::string_view channel, std::string_view id);
+std::string native_pong(std::string_view id);
+std::string native_published(std::string_view channel, std::string_view id, const Receipt& receipt);
+std::string native_history(std::string_view channel, std::string_view id, const HistoryPage& page, EventNames names);
+std::string native_subscriptions(std::string_view id, const std::vector<std::string>& channels);
+std::string native_gap(const Gap& gap);
+std::string native_error(std::string_view message, std::string_view code, std::string_view id);
+
+}  // namespace carillon

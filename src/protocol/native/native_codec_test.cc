@@ -1,0 +1,188 @@
+#include "protocol/native/native_codec.h"
+
+#include <gtest/gtest.h>
+
+#include "hub/epoch_text.h"
+
+namespace carillon {
+namespace {
+
+std::string fault(std::string_view message) {
+  NativeReader reader;
+  const Result<NativeCommand> command = reader.read(message);
+  if (command) return "was read";
+  EXPECT_EQ(command.error().kind, ErrorKind::kInvalid);
+  constexpr std::string_view kPrefix = "Invalid message format: ";
+  EXPECT_TRUE(command.error().text.starts_with(kPrefix)) << command.error().text;
+  return command.error().text.substr(kPrefix.size());
+}
+
+std::string id_of(std::string_view message) {
+  NativeReader reader;
+  static_cast<void>(reader.read(message));
+  return std::string(reader.id());
+}
+
+constexpr std::string_view kWhole[] = {
+    R"({"type":"subscribe","channel":"repo:alice/app"})",
+    R"({"type":"subscribe","channel":"room:1","id":"a\"b","recover":{"epoch":"1f","offset":42}})",
+    R"({"type":"subscribe","channel":"repo:a/b","id":7,"recover":{"positions":{"repo:a/b":{"epoch":"1","offset":1}}}})",
+    R"({"type":"unsubscribe","channel":"repo:alice/app","id":-1.5e3})",
+    R"({"type":"ping"})",
+    R"({"type":"publish","channel":"room:1","event":"new","data":{"deep":[1,2,{"x":null}]},"idempotency_key":"k","id":null})",
+    R"({"type":"history","channel":"room:1","since":{"epoch":"1","offset":0},"limit":10,"reverse":true})",
+    R"({"type":"subscriptions","id":1})",
+    R"(["subscribe","repo:a/b"])",
+    R"(["ping"])",
+};
+
+TEST(NativeCodec, CommandsOfGuts) {
+  NativeReader reader;
+  Result<NativeCommand> command = reader.read(R"( { "channel" : "repo:alice\/app", "more" : [1], "type" : "subscribe" } )");
+  ASSERT_TRUE(command);
+  EXPECT_EQ(command->verb, NativeVerb::kSubscribe);
+  EXPECT_EQ(command->channel, "repo:alice/app");
+  EXPECT_FALSE(command->recover);
+  EXPECT_EQ(reader.id(), "");
+  command = reader.read(R"({"type":"unsubscribe","channel":""})");
+  EXPECT_EQ(command->verb, NativeVerb::kUnsubscribe);
+  EXPECT_EQ(command->channel, "");
+  EXPECT_EQ(reader.read(R"({"type":"ping","channel":5})")->verb, NativeVerb::kPing);
+}
+
+TEST(NativeCodec, ASequenceIsACommandToo) {
+  NativeReader reader;
+  EXPECT_EQ(reader.read(R"(["ping"])")->verb, NativeVerb::kPing);
+  const Result<NativeCommand> command = reader.read(R"(["subscribe","repo:a/b"])");
+  EXPECT_EQ(command->verb, NativeVerb::kSubscribe);
+  EXPECT_EQ(command->channel, "repo:a/b");
+  EXPECT_EQ(fault("[]"), "missing field `type` at line 1 column 2");
+  EXPECT_EQ(fault(R"(["subscribe"])"), "missing field `channel`");
+  EXPECT_NE(fault(R"(["subscribe","a","b"])").find("trailing"), std::string::npos);
+  EXPECT_EQ(fault(R"([["ping"]])"), "invalid type: sequence, expected a string");
+}
+
+TEST(NativeCodec, FaultsReadAsGutsWritesThem) {
+  EXPECT_TRUE(
+      fault(R"({"type":"foo"})").starts_with("unknown variant `foo`, expected one of `subscribe`, `unsubscribe`, `ping`"));
+  EXPECT_EQ(fault("{}"), "missing field `type` at line 1 column 2");
+  EXPECT_EQ(fault(R"({"type":"subscribe"})"), "missing field `channel`");
+  EXPECT_EQ(fault(""), "EOF while parsing a value at line 1 column 0");
+  EXPECT_EQ(fault("not json"), "expected ident at line 1 column 2");
+  EXPECT_EQ(fault(R"({"type":"subscribe","channel":5})"), "invalid type: integer `5`, expected a string");
+  EXPECT_EQ(fault("null"), "invalid type: null, expected internally tagged enum ClientCommand at line 1 column 4");
+  EXPECT_EQ(fault(R"({"type":"subscribe","channel":"a","channel":"b"})"), "duplicate field `channel`");
+  EXPECT_EQ(fault(R"({"type":"ping"} x)"), "trailing characters at line 1 column 17");
+}
+
+TEST(NativeCodec, EveryFieldMayComeOnce) {
+  for (const char* field :
+       {"type", "channel", "event", "data", "idempotency_key", "recover", "since", "limit", "reverse", "id"}) {
+    const std::string twice = R"({")" + std::string(field) + R"(":1,")" + field + R"(":2})";
+    EXPECT_EQ(fault(twice), "duplicate field `" + std::string(field) + "`");
+  }
+  EXPECT_EQ(fault(R"({"type":"ping","t\u0079pe":"ping"})"), "duplicate field `type`");
+  NativeReader reader;
+  EXPECT_TRUE(reader.read(R"({"type":"ping","x":1,"x":2})"));
+}
+
+TEST(NativeCodec, TypesAreChecked) {
+  EXPECT_EQ(fault(R"({"type":1.5})"), "invalid type: floating point `1.5`, expected a string");
+  EXPECT_EQ(fault(R"({"type":true})"), "invalid type: boolean `true`, expected a string");
+  EXPECT_EQ(fault(R"({"type":"subscribe","channel":null})"), "invalid type: null, expected a string");
+  EXPECT_EQ(fault(R"({"type":"subscribe","channel":{}})"), "invalid type: map, expected a string");
+  EXPECT_NE(fault(R"({"type":"subscribe","channel":"a","recover":"x"})").find("as recover"), std::string::npos);
+  EXPECT_EQ(fault(R"({"type":"publish","channel":"a","data":1})"), "missing field `event`");
+  EXPECT_EQ(fault(R"({"type":"publish","channel":"a","event":"e"})"), "missing field `data`");
+  EXPECT_NE(fault(R"({"type":"publish","channel":"a","event":"e","data":1,"idempotency_key":1})"), "was read");
+  for (const char* limit : {"-1", "1.5", "\"1\"", "null", "1e3", "99999999999999999999"}) {
+    EXPECT_NE(fault(R"({"type":"history","channel":"a","limit":)" + std::string(limit) + "}"), "was read") << limit;
+  }
+  EXPECT_NE(fault(R"({"type":"history","channel":"a","reverse":1})"), "was read");
+  EXPECT_NE(fault(R"({"type":"history","channel":"a","since":1})"), "was read");
+}
+
+TEST(NativeCodec, IdsComeBackAsTheyWere) {
+  EXPECT_EQ(id_of(R"({"type":"ping","id":"a\u0062"})"), R"("a\u0062")");
+  EXPECT_EQ(id_of(R"({"type":"ping","id":-12.50e+1})"), "-12.50e+1");
+  EXPECT_EQ(id_of(R"({"type":"ping","id":null})"), "");
+  EXPECT_EQ(id_of(R"({"type":"nothing","id":5})"), "5");  // Of a command that is refused, too.
+  EXPECT_EQ(id_of(R"({"type":"ping","id":")" + std::string(126, 'x') + R"("})").size(), 128u);
+  EXPECT_NE(fault(R"({"type":"ping","id":")" + std::string(127, 'x') + R"("})").find("longer than 128"), std::string::npos);
+  for (const char* id : {"true", "[1]", "{}"}) {
+    EXPECT_NE(fault(R"({"type":"ping","id":)" + std::string(id) + "}"), "was read");
+    EXPECT_EQ(id_of(R"({"type":"ping","id":)" + std::string(id) + "}"), "");
+  }
+  NativeReader reader;
+  EXPECT_TRUE(reader.read(R"({"type":"ping","id":1})"));
+  EXPECT_TRUE(reader.read(R"({"type":"ping"})"));
+  EXPECT_EQ(reader.id(), "");
+}
+
+TEST(NativeCodec, RecoverNamesOnePositionOrMany) {
+  NativeReader reader;
+  const auto recover = [&](std::string text) {
+    const Result<NativeCommand> command = reader.read(R"({"type":"subscribe","channel":"c","recover":)" + text + "}");
+    return command && command->recover ? *command->recover : std::vector<ChannelPosition>();
+  };
+  using Positions = std::vector<ChannelPosition>;
+  EXPECT_EQ(recover(R"({"epoch":"1f","offset":42})"), (Positions{{"", {0x1f, 42}}}));
+  EXPECT_EQ(recover(R"({"positions":{"a":{"offset":1,"epoch":"2"},"b\u0063":{"epoch":"3","offset":4}}})"),
+            (Positions{{"a", {2, 1}}, {"bc", {3, 4}}}));
+  EXPECT_EQ(recover(R"({"epoch":"5","positions":{"a":{"epoch":"2","offset":1}},"offset":6})"),
+            (Positions{{"", {5, 6}}, {"a", {2, 1}}}));
+  EXPECT_TRUE(recover(R"({"positions":{}})").empty());
+  EXPECT_TRUE(reader.read(R"({"type":"subscribe","channel":"c","recover":{"positions":{}}})")->recover);
+  EXPECT_FALSE(reader.read(R"({"type":"subscribe","channel":"c","recover":null})")->recover);
+  for (const char* wrong :
+       {"{}", R"({"epoch":"1"})", R"({"offset":1})", R"({"epoch":1,"offset":1})", R"({"epoch":"x","offset":1})",
+        R"({"epoch":"","offset":1})", R"({"epoch":"1","offset":-1})", R"({"epoch":"1","offset":"1"})",
+        R"({"epoch":"11111111111111111","offset":1})", R"({"positions":[]})", R"({"positions":{"a":1}})",
+        R"({"positions":{"a":{}}})", R"({"epoch":"1","positions":{}})", "[]", "1", "\"x\"", "true"}) {
+    EXPECT_NE(fault(R"({"type":"subscribe","channel":"c","recover":)" + std::string(wrong) + "}"), "was read") << wrong;
+  }
+}
+
+TEST(NativeCodec, APublishesDataIsCopiedAsItCame) {
+  NativeReader reader;
+  const Result<NativeCommand> command =
+      reader.read(R"({"type":"publish","channel":"c","event":"\u0065","data": { "a" : 1.0 } ,"idempotency_key":"k\n"})");
+  ASSERT_TRUE(command);
+  EXPECT_EQ(command->data, R"({ "a" : 1.0 })");
+  EXPECT_EQ(command->event, "e");
+  EXPECT_EQ(command->idempotency_key, "k\n");
+  EXPECT_EQ(reader.read(R"({"type":"publish","channel":"c","event":"e","data":null})")->data, "null");
+}
+
+TEST(NativeCodec, NoCommandIsReadBeforeItsLastByte) {
+  for (const std::string_view whole : kWhole) {
+    NativeReader reader;
+    EXPECT_TRUE(reader.read(whole)) << whole;
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      // In a block of its own, so that a sanitizer sees a step too far.
+      const std::vector<char> bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+      EXPECT_FALSE(reader.read({bytes.data(), bytes.size()})) << whole.substr(0, size);
+    }
+  }
+}
+
+TEST(NativeCodec, AnswersHaveTheKeysOfGutsFirst) {
+  EXPECT_EQ(native_subscribed("repo:a/b", "", {}, "repo:a/b", false), R"({"type":"subscribed","channel":"repo:a/b"})");
+  const Subscribed outcome{.recovered = true, .positions = {{"c/x", {2, 3}}, {"c", {0x1f, 9}}, {"c/y", {4, 5}}}};
+  EXPECT_EQ(native_subscribed("C\"", "\"i\"", outcome, "c", true),
+            R"({"type":"subscribed","channel":"C\"","id":"i",)"
+            R"("epoch":")" +
+                epoch_text(0x1f) + R"(","offset":9,"positions":{)" + R"("c/x":{"epoch":")" + epoch_text(2) +
+                R"(","offset":3},"c/y":{"epoch":")" + epoch_text(4) + R"(","offset":5}},"recovered":true})");
+  EXPECT_EQ(native_unsubscribed("c", "1"), R"({"type":"unsubscribed","channel":"c","id":1})");
+  EXPECT_EQ(native_pong(""), R"({"type":"pong"})");
+  EXPECT_EQ(native_pong("1"), R"({"type":"pong","id":1})");
+  EXPECT_EQ(native_error("no \"x\"", "invalid", ""), R"({"type":"error","message":"no \"x\"","code":"invalid"})");
+  EXPECT_EQ(native_subscriptions("", {"a", "b"}), R"({"type":"subscriptions","channels":["a","b"]})");
+  EXPECT_EQ(native_gap({.channel = "c", .messages = 3}), R"({"type":"gap","channel":"c","missed":3})");
+  EXPECT_EQ(native_history("c", "", {.publications = {}, .complete = true}, EventNames::kDotted),
+            R"({"type":"history","channel":"c","complete":true,"more":false,"events":[]})");
+}
+
+}  // namespace
+}  // namespace carillon

@@ -1,0 +1,83 @@
+// NativeDialog: one client's talk in the native protocol. Answers a command by one message; events come in between.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hub/shard.h"
+#include "protocol/dialog.h"
+#include "protocol/native/native_codec.h"
+#include "wire/guts/canonical_channel.h"
+
+namespace carillon {
+
+// What all native dialogs of a loop share.
+struct NativeShared {
+  Shard& shard;
+  NativeReader reader;
+  ChannelTextOptions text_options;
+  std::size_t history_page_max = 1000;
+};
+
+struct NativeStart {
+  EventNames names = EventNames::kUnderscore;
+  const Encoding* encoding = nullptr;  // Of events in those names.
+  IdentityPtr identity;
+  std::string_view user_agent;
+};
+
+class NativeDialog final : public Dialog, private SessionClient {
+ public:
+  NativeDialog(NativeShared& shared, Link& link, const NativeStart& start);
+
+  // The first message, for clients that ask for version 2.
+  void send_hello(std::string_view server, const LimitsOptions& limits);
+
+  Session& session() { return session_; }
+
+  Outbox& outbox() override { return session_.outbox(); }
+  void on_message(std::string_view message, MessageKind kind) override;
+  void on_room() override { session_.on_room(); }
+  void on_link_closed() override { session_.end(EndReason::kClientLeft); }
+
+ private:
+  // A command that waits for the hub's answer.
+  struct Pending {
+    Ticket ticket;
+    std::string id;
+    std::string channel;   // As the client wrote it.
+    std::string own_name;  // Canonical.
+    bool recover = false;
+  };
+
+  void subscribe(const NativeCommand& command);
+  void unsubscribe(const NativeCommand& command);
+  void publish(const NativeCommand& command);
+  void history(const NativeCommand& command);
+  void list_subscriptions();
+
+  void on_outbox() override { link_.flush(); }
+  void on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) override;
+  void on_published(Ticket ticket, const Result<Receipt>& outcome) override;
+  void on_history(Ticket ticket, const Result<HistoryPage>& outcome) override;
+  void on_gap(std::span<const Gap> gaps) override;
+  void on_announcement(const Bytes& text) override;
+  void on_end_wanted(EndReason reason, std::string_view text) override;
+  std::string peer_text() const override { return link_.peer().text; }
+
+  Ticket expect(std::string_view channel, std::string_view own_name, bool recover);
+  Pending take(Ticket ticket);
+  void send(std::string_view message);
+  void send_error(const Error& error, std::string_view id);
+
+  NativeShared& shared_;
+  Link& link_;
+  Session session_;
+  std::unique_ptr<std::deque<Pending>> pending_;  // In the order of their tickets; null while nothing is asked.
+  std::uint32_t next_ticket_ = 1;
+  EventNames names_;
+};
+
+}  // namespace carillon
