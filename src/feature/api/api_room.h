@@ -1,0 +1,85 @@
+// The HTTP API: publish, look and steer by plain requests. docs/protocol/http-api.md describes every route.
+//
+// One room per loop; the loop, the hub and the access outlive it, and it outlives the loop's last turn. What the hub answers
+// on another thread is brought back to the loop, where the exchange has been parked; parked exchanges are bounded by what
+// transport lets in.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <memory>
+#include <string>
+
+#include "base/loop.h"
+#include "carillon/server_options.h"
+#include "feature/api/api_answers.h"
+#include "feature/api/publish_request.h"
+#include "hub/hub.h"
+#include "protocol/api_access.h"
+#include "protocol/exchange.h"
+
+namespace carillon {
+
+struct ApiOptions {
+  std::string path = "/api";
+  PublishLimits publish;
+  EventNames event_names = EventNames::kUnderscore;
+  // Publications in one page of history; a query for more gets this many and `more`.
+  std::size_t history_page_max = 1000;
+  // Bytes of events in one page of history; the page ends before them with `more`, but has at least one event.
+  std::size_t history_bytes_max = 8u << 20;
+  // Channels or sessions in one page; a query for more gets this many and `next`.
+  std::size_t list_page_max = 1000;
+};
+
+class ApiRoom {
+ public:
+  ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, ApiOptions options, ApiFacts facts);
+  ~ApiRoom();
+  ApiRoom(const ApiRoom&) = delete;
+  ApiRoom& operator=(const ApiRoom&) = delete;
+
+  void add_routes(Routes& routes);
+
+ private:
+  using Handler = void (ApiRoom::*)(ExchangePtr);
+  struct Route;
+  struct Gathering;
+  static const Route kRoutes[];
+
+  void publish(ExchangePtr exchange);
+  void broadcast(ExchangePtr exchange);
+  void batch(ExchangePtr exchange);
+  void announce(ExchangePtr exchange);
+  void read_history(ExchangePtr exchange);
+  void remove_history(ExchangePtr exchange);
+  void list_channels(ExchangePtr exchange);
+  void show_channel(ExchangePtr exchange);
+  void list_sessions(ExchangePtr exchange);
+  void show_session(ExchangePtr exchange);
+  void end_session(ExchangePtr exchange);
+  void show_info(ExchangePtr exchange);
+  void show_stats(ExchangePtr exchange);
+  void show_openapi(ExchangePtr exchange);
+
+  void publish_each(ExchangePtr exchange, Result<std::vector<PublishReader::Item>> items);
+  void take_outcome(std::uint64_t ticket, std::size_t index, const std::string& channel, const Result<Receipt>& outcome);
+  static void finish(Gathering& gathering);
+  void publish_draft(Draft draft, UniqueFunction<void(Result<Receipt>)> done);
+  template <class Outcome, class Answer>
+  auto answer_later(ExchangePtr exchange, Answer answer);
+  void run_here(Task task);
+
+  Hub& hub_;
+  Loop& loop_;
+  const ApiAccess& access_;
+  const ApiOptions options_;
+  const ApiFacts facts_;
+  const IdentityPtr identity_;  // Of everyone who passed the access check; the policy is asked about it.
+  const std::string openapi_;
+  PublishReader reader_;
+  boost::unordered_flat_map<std::uint64_t, ExchangePtr> parked_;
+  boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Gathering>> gatherings_;
+  std::uint64_t last_ticket_ = 0;
+};
+
+}  // namespace carillon

@@ -1,0 +1,662 @@
+#include "feature/api/openapi_document.h"
+
+#include "wire/json/json_writer.h"
+
+namespace carillon {
+namespace {
+
+// The routes stand in api_room.cc; a test holds the two together. `@` marks what differs from server to server.
+constexpr std::string_view kTemplate = R"openapi({
+  "openapi": "3.1.0",
+  "info": {
+    "title": "Carillon HTTP API",
+    "version": "@VERSION@",
+    "description": "Publish, look and steer by plain requests. With an API key configured, requests show it; without, clients on the server's own machine are answered."
+  },
+  "servers": [{"url": "@PATH@"}],
+  "security": [{"apiKey": []}, {}],
+  "paths": {
+    "/publish": {
+      "post": {
+        "operationId": "publish",
+        "summary": "Publish one event.",
+        "requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PublishRequest"}}}},
+        "responses": {
+          "200": {
+            "description": "Published, or the receipt of the first one with this idempotency key.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Receipt"}}}
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "413": {"$ref": "#/components/responses/TooLarge"},
+          "415": {"$ref": "#/components/responses/NotJson"},
+          "429": {"$ref": "#/components/responses/Limit"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      }
+    },
+    "/broadcast": {
+      "post": {
+        "operationId": "broadcast",
+        "summary": "Publish one event on many channels.",
+        "description": "Each channel succeeds or fails alone; results stand in the order of the channels. Beyond the server's `batch_max` nothing is published (413).",
+        "requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/BroadcastRequest"}}}},
+        "responses": {
+          "200": {
+            "description": "What became of each.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Outcomes"}}}
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "413": {"$ref": "#/components/responses/TooLarge"},
+          "415": {"$ref": "#/components/responses/NotJson"}
+        }
+      }
+    },
+    "/batch": {
+      "post": {
+        "operationId": "batch",
+        "summary": "Publish many events.",
+        "description": "Each publication succeeds or fails alone; results stand in their order. Beyond the server's `batch_max` nothing is published (413).",
+        "requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/BatchRequest"}}}},
+        "responses": {
+          "200": {
+            "description": "What became of each.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Outcomes"}}}
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "413": {"$ref": "#/components/responses/TooLarge"},
+          "415": {"$ref": "#/components/responses/NotJson"}
+        }
+      }
+    },
+    "/announce": {
+      "post": {
+        "operationId": "announce",
+        "summary": "Send one text to every client, whatever it is subscribed to.",
+        "description": "Clients on message protocols receive the text as it is, with nothing around it.",
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {"schema": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}}
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "On its way.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "properties": {"sessions": {"type": "integer", "minimum": 0, "description": "Clients connected when it was sent."}},
+                  "required": ["sessions"]
+                }
+              }
+            }
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "413": {"$ref": "#/components/responses/TooLarge"},
+          "415": {"$ref": "#/components/responses/NotJson"}
+        }
+      }
+    },
+    "/channels": {
+      "get": {
+        "operationId": "listChannels",
+        "summary": "Channels that keep history or are subscribed to, in the order of their names.",
+        "parameters": [
+          {"name": "prefix", "in": "query", "description": "Only names that begin with this.", "schema": {"type": "string"}},
+          {
+            "name": "after",
+            "in": "query",
+            "description": "Only names after this one: the last page's `next`.",
+            "schema": {"type": "string"}
+          },
+          {"$ref": "#/components/parameters/limit"}
+        ],
+        "responses": {
+          "200": {
+            "description": "One page.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "properties": {
+                    "channels": {"type": "array", "items": {"$ref": "#/components/schemas/Channel"}},
+                    "next": {"type": "string", "description": "Present when there are more: ask again with `after`."}
+                  },
+                  "required": ["channels"]
+                }
+              }
+            }
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      }
+    },
+    "/channels/{name}": {
+      "parameters": [{"$ref": "#/components/parameters/name"}],
+      "get": {
+        "operationId": "showChannel",
+        "summary": "One channel.",
+        "description": "A channel that keeps nothing and that nobody hears is shown with zeros.",
+        "responses": {
+          "200": {
+            "description": "The channel.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Channel"}}}
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      }
+    },
+    "/channels/{name}/history": {
+      "parameters": [{"$ref": "#/components/parameters/name"}],
+      "get": {
+        "operationId": "readHistory",
+        "summary": "What a channel keeps, oldest first.",
+        "parameters": [
+          {"$ref": "#/components/parameters/limit"},
+          {
+            "name": "since",
+            "in": "query",
+            "description": "Only what came after this position (before it, with `reverse`): EPOCH:OFFSET.",
+            "schema": {"type": "string", "pattern": "^[0-9a-fA-F]{1,16}:[0-9]+$"}
+          },
+          {
+            "name": "reverse",
+            "in": "query",
+            "description": "Newest first.",
+            "schema": {"type": "string", "enum": ["true", "false"]}
+          }
+        ],
+        "responses": {
+          "200": {"description": "One page.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/History"}}}},
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      },
+      "delete": {
+        "operationId": "removeHistory",
+        "summary": "Forget what a channel kept.",
+        "description": "Its next publication begins a new epoch.",
+        "responses": {
+          "200": {
+            "description": "Forgotten.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "properties": {
+                    "channel": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 255,
+                      "description": "A channel. `repo:owner/name[/filter]`, `user:name` and `org:name` keep their shapes; every other name is free."
+                    },
+                    "removed": {"const": true}
+                  },
+                  "required": ["channel", "removed"]
+                }
+              }
+            }
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      }
+    },
+    "/sessions": {
+      "get": {
+        "operationId": "listSessions",
+        "summary": "Connected clients, in the order of their ids.",
+        "parameters": [
+          {
+            "name": "after",
+            "in": "query",
+            "description": "Only ids after this one: the last page's `next`.",
+            "schema": {"type": "string"}
+          },
+          {"$ref": "#/components/parameters/limit"}
+        ],
+        "responses": {
+          "200": {
+            "description": "One page.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "properties": {
+                    "sessions": {"type": "array", "items": {"$ref": "#/components/schemas/Session"}},
+                    "next": {"type": "string", "description": "Present when there are more: ask again with `after`."}
+                  },
+                  "required": ["sessions"]
+                }
+              }
+            }
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"}
+        }
+      }
+    },
+    "/sessions/{id}": {
+      "parameters": [{"$ref": "#/components/parameters/id"}],
+      "get": {
+        "operationId": "showSession",
+        "summary": "One connected client.",
+        "responses": {
+          "200": {
+            "description": "The client.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Session"}}}
+          },
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "404": {"$ref": "#/components/responses/NotFound"}
+        }
+      },
+      "delete": {
+        "operationId": "endSession",
+        "summary": "Disconnect a client.",
+        "description": "It may connect again.",
+        "parameters": [
+          {
+            "name": "reason",
+            "in": "query",
+            "description": "What the client is told; a WebSocket shows the first 123 bytes.",
+            "schema": {"type": "string"}
+          }
+        ],
+        "responses": {
+          "200": {
+            "description": "It is being disconnected.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "properties": {"id": {"$ref": "#/components/schemas/SessionId"}, "disconnected": {"const": true}},
+                  "required": ["id", "disconnected"]
+                }
+              }
+            }
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "404": {"$ref": "#/components/responses/NotFound"}
+        }
+      }
+    },
+    "/info": {
+      "get": {
+        "operationId": "showInfo",
+        "summary": "What this server is and where its limits are.",
+        "responses": {
+          "200": {"description": "The server.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Info"}}}},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"}
+        }
+      }
+    },
+    "/realtime/stats": {
+      "get": {
+        "operationId": "showStats",
+        "summary": "Four counters of this server.",
+        "security": [{}],
+        "responses": {
+          "200": {
+            "description": "The counters.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "properties": {
+                    "current_connections": {"type": "integer", "minimum": 0},
+                    "total_connections": {"type": "integer", "minimum": 0},
+                    "total_subscriptions": {"type": "integer", "minimum": 0},
+                    "total_events": {"type": "integer", "minimum": 0}
+                  },
+                  "required": ["current_connections", "total_connections", "total_subscriptions", "total_events"]
+                }
+              }
+            }
+          }
+        }
+      }
+    },
+    "/openapi.json": {
+      "get": {
+        "operationId": "showOpenapi",
+        "summary": "This document.",
+        "security": [{}],
+        "responses": {"200": {"description": "This document.", "content": {"application/json": {"schema": {"type": "object"}}}}}
+      }
+    }
+  },
+  "components": {
+    "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
+    "parameters": {
+      "name": {
+        "name": "name",
+        "in": "path",
+        "required": true,
+        "description": "The channel, percent-encoded: `repo%3Aalice%2Fapp`.",
+        "schema": {"type": "string"}
+      },
+      "id": {"name": "id", "in": "path", "required": true, "schema": {"$ref": "#/components/schemas/SessionId"}},
+      "limit": {
+        "name": "limit",
+        "in": "query",
+        "description": "At most so many; beyond the server's own limit, that many.",
+        "schema": {"type": "integer", "minimum": 1, "default": 100}
+      }
+    },
+    "responses": {
+      "Invalid": {
+        "description": "The request can never succeed as it is; the message says what is wrong and where.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+      },
+      "Unauthorized": {
+        "description": "The API key is missing or wrong.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+      },
+      "Forbidden": {
+        "description": "No API key is configured and the client is not on the server's machine, or the channel's rules forbid it.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+      },
+      "NotFound": {
+        "description": "There is no such session.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+      },
+      "TooLarge": {
+        "description": "A size limit was passed; nothing was published.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+      },
+      "NotJson": {
+        "description": "The body's Content-Type is not JSON.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+      },
+      "Limit": {
+        "description": "Something is full; later may succeed.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+      },
+      "Unavailable": {
+        "description": "Not now; try again after Retry-After.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+      }
+    },
+    "schemas": {
+      "PublishRequest": {
+        "type": "object",
+        "properties": {
+          "channel": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "A channel. `repo:owner/name[/filter]`, `user:name` and `org:name` keep their shapes; every other name is free."
+          },
+          "event": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "The event's name: `push`, `pr_opened`, `new_msg`."
+          },
+          "data": {"description": "Any JSON; delivered byte for byte."},
+          "idempotency_key": {
+            "type": ["string", "null"],
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "A second publication with the same key on the same channel is not published again for a while; its answer is the first one's, with `repeated`."
+          }
+        },
+        "required": ["channel", "event", "data"]
+      },
+      "BroadcastRequest": {
+        "type": "object",
+        "properties": {
+          "channels": {
+            "type": "array",
+            "items": {
+              "type": "string",
+              "minLength": 1,
+              "maxLength": 255,
+              "description": "A channel. `repo:owner/name[/filter]`, `user:name` and `org:name` keep their shapes; every other name is free."
+            }
+          },
+          "event": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "The event's name: `push`, `pr_opened`, `new_msg`."
+          },
+          "data": {"description": "Any JSON; delivered byte for byte."},
+          "idempotency_key": {
+            "type": ["string", "null"],
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "A second publication with the same key on the same channel is not published again for a while; its answer is the first one's, with `repeated`."
+          }
+        },
+        "required": ["channels", "event", "data"]
+      },
+      "BatchRequest": {
+        "type": "object",
+        "properties": {"publications": {"type": "array", "items": {"$ref": "#/components/schemas/PublishRequest"}}},
+        "required": ["publications"]
+      },
+      "Receipt": {
+        "type": "object",
+        "properties": {
+          "channel": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "A channel. `repo:owner/name[/filter]`, `user:name` and `org:name` keep their shapes; every other name is free."
+          },
+          "epoch": {
+            "type": "string",
+            "pattern": "^[0-9a-f]{16}$",
+            "description": "Names one life of the channel's history; another epoch means that offsets began anew."
+          },
+          "offset": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Counts the channel's publications within an epoch, from 1 without holes."
+          },
+          "id": {"type": "string", "format": "uuid", "description": "The event's `event_id`."},
+          "repeated": {"const": true, "description": "The idempotency key had been seen; nothing new was published."}
+        },
+        "required": ["channel", "id"],
+        "description": "Without `epoch` and `offset` where the channel keeps no history."
+      },
+      "Failure": {
+        "type": "object",
+        "properties": {
+          "channel": {"type": "string", "description": "As it was asked for, when it was readable."},
+          "error": {"$ref": "#/components/schemas/ErrorBody"}
+        },
+        "required": ["error"]
+      },
+      "Outcomes": {
+        "type": "object",
+        "properties": {
+          "results": {
+            "type": "array",
+            "items": {"anyOf": [{"$ref": "#/components/schemas/Receipt"}, {"$ref": "#/components/schemas/Failure"}]}
+          }
+        },
+        "required": ["results"]
+      },
+      "Event": {
+        "type": "object",
+        "properties": {
+          "type": {"const": "event"},
+          "channel": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "A channel. `repo:owner/name[/filter]`, `user:name` and `org:name` keep their shapes; every other name is free."
+          },
+          "event": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "The event's name: `push`, `pr_opened`, `new_msg`."
+          },
+          "data": {"description": "Any JSON."},
+          "timestamp": {"type": "integer", "description": "Unix time in seconds."},
+          "event_id": {"type": "string", "format": "uuid"},
+          "epoch": {
+            "type": "string",
+            "pattern": "^[0-9a-f]{16}$",
+            "description": "Names one life of the channel's history; another epoch means that offsets began anew."
+          },
+          "offset": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Counts the channel's publications within an epoch, from 1 without holes."
+          }
+        },
+        "required": ["type", "channel", "event", "data", "timestamp", "event_id"]
+      },
+      "History": {
+        "type": "object",
+        "properties": {
+          "channel": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "A channel. `repo:owner/name[/filter]`, `user:name` and `org:name` keep their shapes; every other name is free."
+          },
+          "epoch": {
+            "type": "string",
+            "pattern": "^[0-9a-f]{16}$",
+            "description": "Names one life of the channel's history; another epoch means that offsets began anew."
+          },
+          "offset": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "The newest position of the channel; 0 before the first publication of the epoch."
+          },
+          "complete": {"type": "boolean", "description": "With `since`: nothing between it and this page is missing."},
+          "more": {"type": "boolean", "description": "There is more in this direction: ask again with `since` at the last event."},
+          "events": {"type": "array", "items": {"$ref": "#/components/schemas/Event"}}
+        },
+        "required": ["channel", "complete", "more", "events"]
+      },
+      "Channel": {
+        "type": "object",
+        "properties": {
+          "channel": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "A channel. `repo:owner/name[/filter]`, `user:name` and `org:name` keep their shapes; every other name is free."
+          },
+          "subscribers": {"type": "integer", "minimum": 0, "description": "Clients with a subscription to exactly this name."},
+          "epoch": {
+            "type": "string",
+            "pattern": "^[0-9a-f]{16}$",
+            "description": "Names one life of the channel's history; another epoch means that offsets began anew."
+          },
+          "offset": {"type": "integer", "minimum": 0},
+          "history": {"type": "integer", "minimum": 0, "description": "Publications kept."}
+        },
+        "required": ["channel", "subscribers", "history"]
+      },
+      "SessionId": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+      "Session": {
+        "type": "object",
+        "properties": {
+          "id": {"$ref": "#/components/schemas/SessionId"},
+          "protocol": {"type": "string", "examples": ["native", "sse"]},
+          "user": {"type": "string", "description": "Empty: anonymous."},
+          "peer": {"type": "string", "examples": ["127.0.0.1:40312"]},
+          "user_agent": {"type": "string"},
+          "connected_at": {"type": "integer", "description": "Unix time in seconds."},
+          "subscriptions": {"type": "integer", "minimum": 0},
+          "outbox_bytes": {"type": "integer", "minimum": 0, "description": "Waiting to be sent."}
+        },
+        "required": ["id", "protocol", "user", "peer", "user_agent", "connected_at", "subscriptions", "outbox_bytes"]
+      },
+      "Info": {
+        "type": "object",
+        "properties": {
+          "server": {"const": "carillon"},
+          "version": {"type": "string"},
+          "uptime_seconds": {"type": "integer", "minimum": 0},
+          "loops": {"type": "integer", "minimum": 1},
+          "engine": {"type": "string"},
+          "protocols": {
+            "type": "array",
+            "items": {
+              "type": "object",
+              "properties": {"name": {"type": "string"}, "path": {"type": "string"}},
+              "required": ["name", "path"]
+            }
+          },
+          "limits": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}
+        },
+        "required": ["server", "version", "uptime_seconds", "loops", "engine", "protocols", "limits"]
+      },
+      "ErrorBody": {
+        "type": "object",
+        "properties": {
+          "code": {
+            "type": "string",
+            "enum": [
+              "invalid",
+              "unauthorized",
+              "forbidden",
+              "not_found",
+              "conflict",
+              "too_large",
+              "limit",
+              "unavailable",
+              "corrupt",
+              "internal",
+              "unsupported_media_type"
+            ]
+          },
+          "message": {"type": "string", "description": "For people."}
+        },
+        "required": ["code", "message"]
+      },
+      "Error": {"type": "object", "properties": {"error": {"$ref": "#/components/schemas/ErrorBody"}}, "required": ["error"]}
+    }
+  }
+}
+)openapi";
+
+void replace_mark(std::string& text, std::string_view mark, std::string_view value) {
+  std::string json;
+  append_json_string(json, value);
+  text.replace(text.find(mark), mark.size(), json);
+}
+
+}  // namespace
+
+std::string openapi_document(std::string_view api_path, std::string_view version) {
+  std::string text(kTemplate);
+  replace_mark(text, "\"@VERSION@\"", version);
+  replace_mark(text, "\"@PATH@\"", api_path);
+  return text;
+}
+
+}  // namespace carillon
