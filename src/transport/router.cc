@@ -1,0 +1,126 @@
+#include "transport/router.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace carillon {
+namespace {
+
+std::vector<std::string> split(std::string_view path) {
+  std::vector<std::string> segments;
+  while (!path.empty()) {
+    path.remove_prefix(1);  // The slash.
+    const std::size_t end = std::min(path.find('/'), path.size());
+    segments.emplace_back(path.substr(0, end));
+    path.remove_prefix(end);
+  }
+  return segments;
+}
+
+bool is_named(std::string_view segment) {
+  return segment.starts_with('{') && segment.ends_with('}');
+}
+bool takes_rest(std::string_view segment) {
+  return is_named(segment) && segment.ends_with("...}");
+}
+
+int rank(std::string_view segment) {
+  return takes_rest(segment) ? 2 : is_named(segment) ? 1 : 0;
+}
+
+std::string name_of(std::string_view segment) {
+  segment = segment.substr(1, segment.size() - 2);
+  if (segment.ends_with("...")) segment.remove_suffix(3);
+  return std::string(segment);
+}
+
+// The parser has refused a '%' without two digits.
+std::string percent_decoded(std::string_view text) {
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += text[i];
+      continue;
+    }
+    decoded += static_cast<char>(digit(text[i + 1]) << 4 | digit(text[i + 2]));
+    i += 2;
+  }
+  return decoded;
+}
+
+std::vector<std::string> decoded_segments(std::string_view target, std::string_view path) {
+  if (const std::size_t scheme = target.find("://"); !target.starts_with('/') && scheme != std::string_view::npos) {
+    target.remove_prefix(std::min(target.find('/', scheme + 3), target.size()));  // The absolute form.
+  }
+  if (!target.starts_with('/')) return split(path);
+  std::vector<std::string> segments = split(target.substr(0, target.find('?')));
+  for (std::string& segment : segments) segment = percent_decoded(segment);
+  return segments;
+}
+
+std::optional<PathValues> match_segments(const std::vector<std::string>& pattern, const std::vector<std::string>& path) {
+  PathValues values;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (i >= path.size()) return std::nullopt;
+    if (takes_rest(pattern[i])) {
+      std::string rest = path[i];
+      for (std::size_t j = i + 1; j < path.size(); ++j) rest += "/" + path[j];
+      values.emplace_back(name_of(pattern[i]), std::move(rest));
+      return values;
+    }
+    if (is_named(pattern[i])) {
+      if (path[i].empty()) return std::nullopt;
+      values.emplace_back(name_of(pattern[i]), path[i]);
+    } else if (pattern[i] != path[i]) {
+      return std::nullopt;
+    }
+  }
+  if (pattern.size() != path.size()) return std::nullopt;
+  return values;
+}
+
+}  // namespace
+
+void Router::add(std::string_view method, std::string_view path, RouteHandler handler) {
+  routes_.push_back({std::string(method), std::string(path), split(path), std::move(handler)});
+  // Literal segments before named ones, so that the first match is the right one.
+  const auto before = [](const std::string& a, const std::string& b) { return rank(a) < rank(b); };
+  std::stable_sort(routes_.begin(), routes_.end(), [&](const Route& a, const Route& b) {
+    return std::lexicographical_compare(a.segments.begin(), a.segments.end(), b.segments.begin(), b.segments.end(), before);
+  });
+}
+
+Router::Match Router::match(std::string_view method, std::string_view target, std::string_view path) {
+  Match match;
+  std::optional<std::vector<std::string>> segments;
+  // Without escapes a literal route is its path; with them a segment may hold a slash.
+  const bool plain = target.substr(0, target.find('?')).find('%') == std::string_view::npos;
+  for (Route& route : routes_) {
+    std::optional<PathValues> values;
+    if (plain && route.path.find('{') == std::string::npos) {
+      if (route.path == path) values.emplace();
+    } else {
+      if (!segments) segments = decoded_segments(target, path);
+      values = match_segments(route.segments, *segments);
+    }
+    if (!values) continue;
+    if (route.method == method || route.method == "*" || (method == "HEAD" && route.method == "GET")) {
+      match.handler = &route.handler;
+      match.values = *std::move(values);
+      return match;
+    }
+    if (match.allowed.find(route.method) != std::string::npos) continue;
+    if (!match.allowed.empty()) match.allowed += ", ";
+    match.allowed += route.method == "GET" ? "GET, HEAD" : route.method;
+  }
+  return match;
+}
+
+std::vector<std::string> Router::descriptions() const {
+  std::vector<std::string> all;
+  for (const Route& route : routes_) all.push_back(route.method + " " + route.path);
+  return all;
+}
+
+}  // namespace carillon
