@@ -1,0 +1,39 @@
+// LoadDialect: what a load generator must say to a server to subscribe and to publish, and how it knows the answers.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "client/load/payload_stamp.h"
+
+namespace carillon {
+
+enum class LoadDialect {
+  kNative,  // Carillon's own protocol, docs/protocol/native.md.
+  kFloor,   // bench/floor.cc: the path says what a connection is, and messages are bare payloads.
+};
+
+class LoadLanguage {
+ public:
+  LoadLanguage(LoadDialect dialect, std::string path) : dialect_(dialect), path_(std::move(path)) {}
+
+  std::string publisher_path() const { return floor() ? "/pub" : path_; }
+  std::string subscriber_path() const { return floor() ? "/sub" : path_; }
+  std::string bystander_path() const { return floor() ? "/idle" : path_; }
+
+  // The message that subscribes; empty when being connected is enough.
+  std::string subscribe(std::string_view channel) const;
+  bool is_subscribed(std::string_view answer) const;
+
+  std::string publish(std::string_view channel, const PayloadStamp& stamp, std::size_t payload_size) const;
+
+  bool is_error(std::string_view message) const;
+
+ private:
+  bool floor() const { return dialect_ == LoadDialect::kFloor; }
+
+  const LoadDialect dialect_;
+  const std::string path_;
+};
+
+}  // namespace carillon

@@ -1,0 +1,197 @@
+#include "client/subscriber_talk.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "wire/json/json_slicer.h"
+#include "wire/json/json_writer.h"
+
+namespace carillon {
+namespace {
+
+using Kind = SubscriberTalk::Outcome::Kind;
+
+constexpr JsonSlicer::Options kMessageJson{.depth_max = 1024, .entries_max = 1'000'000};
+
+// The fields of one JSON object, by name. What is absent or of another type is nothing.
+class Fields {
+ public:
+  explicit Fields(std::string_view object) : slicer_(kMessageJson), document_(slicer_.slice(object)) {}
+
+  const JsonSpan* find(std::string_view name) const { return document_ ? document_->find(name) : nullptr; }
+  std::optional<std::string> text(std::string_view name) const {
+    const JsonSpan* span = find(name);
+    return span == nullptr ? std::nullopt : decode_json_string(span->text);
+  }
+  std::optional<std::uint64_t> number(std::string_view name) const {
+    const JsonSpan* span = find(name);
+    return span == nullptr ? std::nullopt : json_u64(span->text);
+  }
+  std::optional<ClientPosition> position() const {
+    std::optional<std::string> epoch = text("epoch");
+    const std::optional<std::uint64_t> offset = number("offset");
+    if (!epoch || !offset) return std::nullopt;
+    return ClientPosition{*std::move(epoch), *offset};
+  }
+  std::span<const JsonMember> members() const { return document_ ? document_->members : std::span<const JsonMember>(); }
+
+ private:
+  JsonSlicer slicer_;
+  Result<JsonDocument> document_;
+};
+
+void write_position(JsonWriter& writer, const ClientPosition& position) {
+  writer.begin_object();
+  writer.key("epoch").string(position.epoch);
+  writer.key("offset").number(position.offset);
+  writer.end_object();
+}
+
+// Where a `subscribed` says its channels stand: the subscribed one beside its name, those below it under `positions`.
+std::vector<std::pair<std::string, ClientPosition>> told_positions(const Fields& answer, const std::string& channel) {
+  std::vector<std::pair<std::string, ClientPosition>> told;
+  if (std::optional<ClientPosition> position = answer.position()) told.emplace_back(channel, *std::move(position));
+  const JsonSpan* others = answer.find("positions");
+  if (others == nullptr || others->type != JsonType::kObject) return told;
+  const Fields listed(others->text);
+  for (const JsonMember& member : listed.members()) {
+    if (std::optional<ClientPosition> position = Fields(member.value.text).position()) {
+      told.emplace_back(std::string(member.key), *std::move(position));
+    }
+  }
+  return told;
+}
+
+}  // namespace
+
+// A channel is heard through itself, through what it lies below (hub/channel_name.h), and through `all`.
+bool SubscriberTalk::Subscription::hears(std::string_view event_channel) const {
+  if (channel == "all" || event_channel == channel) return true;
+  return event_channel.starts_with(channel) && event_channel[channel.size()] == '/';
+}
+
+SubscriberTalk::SubscriberTalk(SubscriberStart start) : first_recover_(std::move(start.recover)) {
+  for (std::string& channel : start.channels) {
+    Subscription subscription;
+    subscription.channel = std::move(channel);
+    subscription.recovering = start.since_beginning;
+    subscriptions_.push_back(std::move(subscription));
+  }
+}
+
+std::vector<std::string> SubscriberTalk::on_connected() {
+  std::vector<std::string> commands;
+  for (std::size_t i = 0; i < subscriptions_.size(); ++i) {
+    subscriptions_[i].confirmed = false;
+    commands.push_back(subscribe_command(subscriptions_[i], i));
+  }
+  return commands;
+}
+
+std::string SubscriberTalk::subscribe_command(const Subscription& subscription, std::size_t index) const {
+  std::string command;
+  JsonWriter writer(command);
+  writer.begin_object();
+  writer.key("type").string("subscribe");
+  writer.key("channel").string(subscription.channel);
+  writer.key("id").number(index);
+  if (first_recover_) {
+    writer.key("recover");
+    write_position(writer, *first_recover_);
+  } else if (subscription.recovering) {
+    writer.key("recover").begin_object();
+    writer.key("positions").begin_object();
+    for (const auto& [channel, position] : subscription.positions) {
+      writer.key(channel);
+      write_position(writer, position);
+    }
+    writer.end_object().end_object();
+  }
+  writer.end_object();
+  return command;
+}
+
+SubscriberTalk::Outcome SubscriberTalk::on_message(std::string_view message) {
+  const std::optional<std::string> type = Fields(message).text("type");
+  if (!type) return {Kind::kNotice, "the server says: " + one_line(message)};  // An announcement may be any text.
+  if (*type == "event") return on_event(message);
+  if (*type == "subscribed") return on_subscribed(message);
+  if (*type == "error") return on_error(message);
+  if (*type == "gap") {
+    const Fields gap(message);
+    return {Kind::kNotice, fmt::format("{}: {} events were lost, because this program reads too slowly",
+                                       gap.text("channel").value_or("?"), gap.number("missed").value_or(0))};
+  }
+  return {};
+}
+
+SubscriberTalk::Outcome SubscriberTalk::on_subscribed(std::string_view message) {
+  const Fields answer(message);
+  const std::optional<std::uint64_t> index = answer.number("id");
+  if (!index || *index >= subscriptions_.size()) return {};
+  Subscription& subscription = subscriptions_[*index];
+  subscription.confirmed = true;
+
+  const JsonSpan* recovered = answer.find("recovered");
+  const bool asked = subscription.recovering || first_recover_.has_value();
+  const bool failed = asked && (recovered == nullptr || recovered->type != JsonType::kTrue);
+  if (first_recover_ && !failed) subscription.positions.emplace(subscription.channel, *first_recover_);
+  for (auto& [channel, position] : told_positions(answer, subscription.channel)) {
+    if (subscription.positions.size() >= kPositionsMax) break;
+    if (!asked) {
+      subscription.positions.insert_or_assign(channel, std::move(position));
+    } else if (failed) {
+      const auto known = subscription.positions.find(channel);
+      if (known != subscription.positions.end() && known->second.epoch == position.epoch) continue;
+      subscription.positions.insert_or_assign(channel, ClientPosition{std::move(position.epoch), 0});
+    }
+  }
+  subscription.recovering = true;
+  first_recover_.reset();
+  if (!failed) return {};
+  return {Kind::kNotice, fmt::format("{}: some events could not be recovered", subscription.channel)};
+}
+
+SubscriberTalk::Outcome SubscriberTalk::on_event(std::string_view message) {
+  const Fields event(message);
+  const std::optional<std::string> channel = event.text("channel");
+  const std::optional<ClientPosition> position = event.position();
+  if (channel && position && !move_on(*channel, *position)) return {};
+  return {Kind::kEvent, one_line(message)};
+}
+
+// Takes a position over; false when every subscription that hears the channel has been there already, as when two of them
+// recover the same events.
+bool SubscriberTalk::move_on(std::string_view channel, const ClientPosition& position) {
+  bool heard_by_any = false;
+  bool news = false;
+  for (Subscription& subscription : subscriptions_) {
+    if (!subscription.hears(channel)) continue;
+    heard_by_any = true;
+    const auto known = subscription.positions.find(channel);
+    if (known == subscription.positions.end()) {
+      news = true;
+      if (subscription.positions.size() < kPositionsMax) subscription.positions.emplace(channel, position);
+    } else if (known->second.epoch != position.epoch || known->second.offset < position.offset) {
+      news = true;
+      known->second = position;
+    }
+  }
+  return news || !heard_by_any;
+}
+
+SubscriberTalk::Outcome SubscriberTalk::on_error(std::string_view message) {
+  const Fields error(message);
+  const std::string text = error.text("message").value_or("the server refused, and did not say why");
+  const std::optional<std::uint64_t> index = error.number("id");
+  if (!index || *index >= subscriptions_.size()) return {Kind::kNotice, text};
+  const bool later = error.text("code") == "unavailable";
+  return {later ? Kind::kLater : Kind::kRefused, fmt::format("{}: {}", subscriptions_[*index].channel, text)};
+}
+
+bool SubscriberTalk::all_confirmed() const {
+  return std::all_of(subscriptions_.begin(), subscriptions_.end(), [](const auto& each) { return each.confirmed; });
+}
+
+}  // namespace carillon

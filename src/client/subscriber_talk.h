@@ -1,0 +1,75 @@
+// SubscriberTalk: what a subscriber says and what it makes of what it hears, over any number of connections. No sockets; one
+// thread.
+//
+// It keeps the position of every channel heard, and subscribes with these when it comes back. Positions:
+//  - A first subscription starts where the server says the channels stand.
+//  - A later one asks for all after the positions kept. What the server then sends moves them on, so that a connection lost
+//    in the middle of a recovery loses nothing.
+//  - Where the server has begun a new epoch, what it kept of that is taken from its beginning.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/hub_client.h"
+
+namespace carillon {
+
+struct SubscriberStart {
+  std::vector<std::string> channels;
+  std::optional<ClientPosition> recover;  // Of the only channel: begin after this.
+  bool since_beginning = false;           // Begin with all that is kept.
+};
+
+class SubscriberTalk {
+ public:
+  // Channels whose position is kept for one subscription. Beyond it a channel is heard but its position is not kept, so that
+  // coming back may bring its kept events again.
+  static constexpr std::size_t kPositionsMax = 10'000;
+
+  explicit SubscriberTalk(SubscriberStart start);
+
+  // A connection was made; returns the commands to send.
+  std::vector<std::string> on_connected();
+
+  struct Outcome {
+    enum class Kind : std::uint8_t {
+      kNothing,
+      kEvent,    // `text` is the event, one line of JSON.
+      kNotice,   // `text` is for the person in front of it.
+      kRefused,  // A subscription was refused for good; `text` says why.
+      kLater,    // A subscription was refused for now; `text` says why.
+    };
+    Kind kind = Kind::kNothing;
+    std::string text;
+  };
+  Outcome on_message(std::string_view message);
+
+  // Every subscription of this connection was confirmed.
+  bool all_confirmed() const;
+
+ private:
+  struct Subscription {
+    std::string channel;
+    std::map<std::string, ClientPosition, std::less<>> positions;  // Of the channels heard through it.
+    bool recovering = false;                                       // Subscribes with its positions.
+    bool confirmed = false;                                        // On this connection.
+
+    bool hears(std::string_view event_channel) const;
+  };
+
+  std::string subscribe_command(const Subscription& subscription, std::size_t index) const;
+  Outcome on_subscribed(std::string_view message);
+  Outcome on_event(std::string_view message);
+  Outcome on_error(std::string_view message);
+  bool move_on(std::string_view channel, const ClientPosition& position);
+
+  std::vector<Subscription> subscriptions_;
+  std::optional<ClientPosition> first_recover_;  // Until the first subscription was confirmed.
+};
+
+}  // namespace carillon

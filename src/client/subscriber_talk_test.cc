@@ -1,0 +1,167 @@
+#include "client/subscriber_talk.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "client/subscriber.h"
+
+namespace carillon {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using Kind = SubscriberTalk::Outcome::Kind;
+
+constexpr const char* kPlain = R"({"type":"subscribe","channel":"room:x","id":0})";
+
+std::string event(const std::string& channel, const std::string& epoch, int offset) {
+  return R"({"type":"event","channel":")" + channel + R"(","event":"e","data":1,"timestamp":1,"event_id":"i","epoch":")" +
+         epoch + R"(","offset":)" + std::to_string(offset) + "}";
+}
+
+// Hears an event and says whether it was new.
+bool hears(SubscriberTalk& talk, const std::string& channel, const std::string& epoch, int offset) {
+  const auto outcome = talk.on_message(event(channel, epoch, offset));
+  if (outcome.kind == Kind::kEvent) {
+    EXPECT_EQ(outcome.text, event(channel, epoch, offset));
+  }
+  return outcome.kind == Kind::kEvent;
+}
+
+std::string recovering(const std::string& channel, const std::string& positions) {
+  return R"({"type":"subscribe","channel":")" + channel + R"(","id":0,"recover":{"positions":{)" + positions + "}}}";
+}
+
+TEST(SubscriberTalk, ComesBackWithThePositionItHeardLast) {
+  SubscriberTalk talk({.channels = {"room:x"}});
+  EXPECT_THAT(talk.on_connected(), ElementsAre(kPlain));
+  EXPECT_FALSE(talk.all_confirmed());
+  EXPECT_EQ(talk.on_message(R"({"type":"subscribed","channel":"room:x","id":0,"epoch":"a","offset":4})").kind, Kind::kNothing);
+  EXPECT_TRUE(talk.all_confirmed());
+  EXPECT_THAT(talk.on_connected(), ElementsAre(recovering("room:x", R"("room:x":{"epoch":"a","offset":4})")));
+  EXPECT_FALSE(talk.all_confirmed());
+  EXPECT_EQ(talk.on_message(R"({"type":"subscribed","id":0,"epoch":"a","offset":6,"recovered":true})").kind, Kind::kNothing);
+  EXPECT_TRUE(hears(talk, "room:x", "a", 5));
+  // Lost in the middle of the recovery: what was not heard is asked for again.
+  EXPECT_THAT(talk.on_connected(), ElementsAre(recovering("room:x", R"("room:x":{"epoch":"a","offset":5})")));
+}
+
+TEST(SubscriberTalk, KeepsThePositionOfEveryChannelHeard) {
+  SubscriberTalk talk({.channels = {"repo:a/b"}});
+  talk.on_connected();
+  talk.on_message(
+      R"({"type":"subscribed","id":0,"epoch":"1","offset":1,"positions":{"repo:a/b/prs":{"epoch":"2","offset":7}}})");
+  EXPECT_TRUE(hears(talk, "repo:a/b/prs", "2", 8));
+  EXPECT_TRUE(hears(talk, "repo:a/b/issues", "3", 1));
+  EXPECT_TRUE(hears(talk, "repo:a/bc", "9", 1)) << "printed, though it is not known through what it was heard";
+  EXPECT_THAT(talk.on_connected(), ElementsAre(recovering("repo:a/b", R"("repo:a/b":{"epoch":"1","offset":1},)"
+                                                                      R"("repo:a/b/issues":{"epoch":"3","offset":1},)"
+                                                                      R"("repo:a/b/prs":{"epoch":"2","offset":8})")));
+}
+
+TEST(SubscriberTalk, AChannelThatWasEmptyIsAskedForFromItsBeginning) {
+  SubscriberTalk talk({.channels = {"room:x"}});
+  talk.on_connected();
+  talk.on_message(R"({"type":"subscribed","channel":"room:x","id":0})");
+  EXPECT_THAT(talk.on_connected(), ElementsAre(recovering("room:x", "")));
+}
+
+TEST(SubscriberTalk, SaysWhatCouldNotBeRecovered) {
+  SubscriberTalk talk({.channels = {"room:x"}});
+  talk.on_connected();
+  talk.on_message(R"({"type":"subscribed","id":0,"epoch":"a","offset":4})");
+  talk.on_connected();
+  const auto outcome = talk.on_message(R"({"type":"subscribed","id":0,"epoch":"b","offset":2,"recovered":false})");
+  EXPECT_EQ(outcome.kind, Kind::kNotice);
+  EXPECT_EQ(outcome.text, "room:x: some events could not be recovered");
+  // What is kept of the new epoch still follows, so its beginning is where this client stands.
+  EXPECT_THAT(talk.on_connected(), ElementsAre(recovering("room:x", R"("room:x":{"epoch":"b","offset":0})")));
+  talk.on_message(R"({"type":"subscribed","id":0,"epoch":"b","offset":2,"recovered":true})");
+  EXPECT_TRUE(hears(talk, "room:x", "b", 1));
+}
+
+TEST(SubscriberTalk, BeginsWhereItIsTold) {
+  SubscriberTalk since({.channels = {"room:x"}, .recover = {}, .since_beginning = true});
+  EXPECT_THAT(since.on_connected(), ElementsAre(recovering("room:x", "")));
+
+  SubscriberTalk after({.channels = {"room:x"}, .recover = ClientPosition{"1f", 12}});
+  const char* first = R"({"type":"subscribe","channel":"room:x","id":0,"recover":{"epoch":"1f","offset":12}})";
+  EXPECT_THAT(after.on_connected(), ElementsAre(first));
+  EXPECT_THAT(after.on_connected(), ElementsAre(first)) << "until it was confirmed";
+  EXPECT_EQ(after.on_message(R"({"type":"subscribed","id":0,"epoch":"1f","offset":14,"recovered":true})").kind, Kind::kNothing);
+  EXPECT_THAT(after.on_connected(), ElementsAre(recovering("room:x", R"("room:x":{"epoch":"1f","offset":12})")));
+}
+
+TEST(SubscriberTalk, TwoSubscriptionsPrintARecoveredEventOnce) {
+  SubscriberTalk talk({.channels = {"repo:a/b", "repo:a/b/prs"}});
+  talk.on_connected();
+  talk.on_message(R"({"type":"subscribed","id":0,"positions":{"repo:a/b/prs":{"epoch":"1","offset":3}}})");
+  talk.on_message(R"({"type":"subscribed","id":1,"epoch":"1","offset":3})");
+  EXPECT_TRUE(hears(talk, "repo:a/b/prs", "1", 4));
+  EXPECT_FALSE(hears(talk, "repo:a/b/prs", "1", 4));
+  EXPECT_TRUE(hears(talk, "repo:a/b/prs", "1", 5));
+  EXPECT_TRUE(hears(talk, "repo:a/b/prs", "2", 1)) << "another epoch counts anew";
+}
+
+TEST(SubscriberTalk, EventsWithoutPositionAreAlwaysNew) {
+  SubscriberTalk talk({.channels = {"room:x"}});
+  talk.on_connected();
+  const std::string fleeting = R"({"type":"event","channel":"room:x","event":"e","data":1,"timestamp":1,"event_id":"i"})";
+  EXPECT_EQ(talk.on_message(fleeting).kind, Kind::kEvent);
+  EXPECT_EQ(talk.on_message(fleeting).kind, Kind::kEvent);
+}
+
+TEST(SubscriberTalk, AnEventIsOneLine) {
+  SubscriberTalk talk({.channels = {"room:x"}});
+  const auto outcome = talk.on_message("{\"type\":\"event\",\"data\":{\r\n \"a\": \"\\n\"\n}}");
+  EXPECT_EQ(outcome.text, R"({"type":"event","data":{ "a": "\n"}})");
+}
+
+TEST(SubscriberTalk, TellsRefusalsApart) {
+  SubscriberTalk talk({.channels = {"repo:x"}});
+  talk.on_connected();
+  const auto refused = talk.on_message(R"({"type":"error","message":"invalid channel: …","code":"invalid","id":0})");
+  EXPECT_EQ(refused.kind, Kind::kRefused);
+  EXPECT_EQ(refused.text, "repo:x: invalid channel: …");
+  EXPECT_EQ(talk.on_message(R"({"type":"error","message":"starting","code":"unavailable","id":0})").kind, Kind::kLater);
+  EXPECT_EQ(talk.on_message(R"({"type":"error","message":"hm"})").kind, Kind::kNotice);
+  EXPECT_THAT(talk.on_message(R"({"type":"gap","channel":"room:x","missed":3})").text, HasSubstr("room:x: 3 events were lost"));
+}
+
+TEST(SubscriberTalk, ShowsAnAnnouncementWhateverItIs) {
+  SubscriberTalk talk({.channels = {"room:x"}});
+  const auto outcome = talk.on_message("back in \nfive minutes");
+  EXPECT_EQ(outcome.kind, Kind::kNotice);
+  EXPECT_EQ(outcome.text, "the server says: back in five minutes");
+}
+
+TEST(SubscriberTalk, AnyMessageIsHeardWithoutHarm) {
+  SubscriberTalk talk({.channels = {"room:x"}});
+  talk.on_connected();
+  for (const char* message :
+       {"", "null", "[]", "{}", "{", R"({"type":5})", R"({"type":"subscribed"})", R"({"type":"subscribed","id":99})",
+        R"({"type":"subscribed","id":0,"positions":[]})", R"({"type":"subscribed","id":0,"positions":{"c":5}})",
+        R"({"type":"event"})", R"({"type":"event","channel":"room:x","epoch":5,"offset":"a"})", R"({"type":"error","id":-1})",
+        R"({"type":"pong"})"}) {
+    static_cast<void>(talk.on_message(message));
+  }
+  EXPECT_THAT(talk.on_connected(), ElementsAre(recovering("room:x", "")));
+}
+
+TEST(Backoff, GrowsToItsLongestWithJitter) {
+  using std::chrono::milliseconds;
+  Backoff backoff(milliseconds(100), milliseconds(300));
+  EXPECT_EQ(backoff.next(0), milliseconds(100));
+  EXPECT_EQ(backoff.next(0), milliseconds(200));
+  EXPECT_EQ(backoff.next(150), milliseconds(150));
+  for (const std::uint32_t random : {0u, 1u, 149u, 150u, 151u, 4'000'000'000u}) {
+    const milliseconds wait = backoff.next(random);
+    EXPECT_GE(wait, milliseconds(150));
+    EXPECT_LE(wait, milliseconds(300));
+  }
+  backoff.reset();
+  EXPECT_EQ(backoff.next(0), milliseconds(100));
+}
+
+}  // namespace
+}  // namespace carillon
