@@ -1,0 +1,42 @@
+#include "server/part_options.h"
+
+#include <algorithm>
+
+namespace carillon {
+
+HubOptions hub_options(const ServerOptions& options) {
+  return {.subscriptions_per_session_max = options.limits.subscriptions_per_client,
+          .outbox_bytes_max = options.limits.outbox_bytes,
+          .slow_consumer = options.limits.slow_consumer,
+          .outbox_memory_bytes = options.limits.outbox_memory_bytes,
+          .recover_publications_max = options.limits.recover_publications_max};
+}
+
+MemoryEngineOptions engine_options(const ServerOptions& options, const ChannelRules& rules) {
+  return {.history_bytes_max = options.engine.history_bytes_max,
+          .idempotency_ms = options.engine.idempotency_time.count(),
+          .idempotency_keys_max = options.engine.idempotency_keys_max,
+          .channels_max = options.engine.channels_max,
+          .rule_for = [&rules](std::string_view channel) {
+            const ChannelRule& rule = rules.find(channel);
+            return HistoryRule{.count_max = rule.history_count, .age_max_ms = rule.history_age.count()};
+          }};
+}
+
+EdgeOptions edge_options(const ServerOptions& options, std::size_t connections_possible) {
+  const LimitsOptions& limits = options.limits;
+  return {.http = {.head_bytes = limits.head_bytes, .header_count = limits.header_count, .body_bytes = limits.body_bytes},
+          .request_time = Millis(limits.request_time),
+          .keep_alive_time = Millis(limits.keep_alive_time),
+          .stall_time = Millis(limits.stall_time),
+          .connections_max =
+              limits.connections_max == 0 ? connections_possible : std::min(limits.connections_max, connections_possible),
+          .message_bytes_max = limits.message_bytes,
+          .ping_interval = Millis(options.websocket.ping_interval),
+          .idle_time = Millis(options.websocket.idle_time),
+          .close_time = Millis(options.websocket.close_time),
+          .compression = options.websocket.compression,
+          .compress_from = options.websocket.compression_bytes_min};
+}
+
+}  // namespace carillon

@@ -1,0 +1,20 @@
+// What each part of a server is told of the server's options. Pure functions, any thread.
+#pragma once
+
+#include <cstddef>
+
+#include "carillon/server_options.h"
+#include "engine/memory/memory_engine.h"
+#include "hub/hub.h"
+#include "server/channel_rules.h"
+#include "transport/edge.h"
+
+namespace carillon {
+
+HubOptions hub_options(const ServerOptions& options);
+// The rules must outlive the engine.
+MemoryEngineOptions engine_options(const ServerOptions& options, const ChannelRules& rules);
+// `connections_possible`: what the system allows at most.
+EdgeOptions edge_options(const ServerOptions& options, std::size_t connections_possible);
+
+}  // namespace carillon

@@ -1,0 +1,102 @@
+#include "server/rooms.h"
+
+#include "feature/api/api_room.h"
+#include "feature/echo/echo_room.h"
+#include "feature/health/health_room.h"
+#include "feature/ingest/webhook_receiver.h"
+#include "feature/page/start_page.h"
+#include "os/process_usage_reader.h"
+#include "protocol/native/native.h"
+#include "protocol/sse/sse.h"
+#include "server/loop_metrics.h"
+#include "server/runtime.h"
+
+namespace carillon {
+
+Rooms::Rooms(Runtime& runtime, Loop& loop, Shard& shard, Routes& routes)
+    : runtime_(runtime), loop_(loop), shard_(shard), access_(runtime.options().api_key, runtime.options().origins) {
+  const ChannelTextOptions text_options{.refuse_unknown_types = runtime_.options().native.refuse_unknown_types};
+  open_protocols(routes, text_options);
+  open_api(routes, text_options);
+  open_health(routes);
+  open_webhooks(routes);
+  const ServerOptions& options = runtime_.options();
+  page_ = std::make_unique<StartPage>(StartPageOptions{.version = CARILLON_VERSION, .sse_path = options.sse.path});
+  page_->add_routes(routes);
+  if (!options.enable_echo) return;
+  echo_ = std::make_unique<EchoRoom>(
+      EchoOptions{.outbox_bytes_max = std::max(options.limits.outbox_bytes, 2 * options.limits.message_bytes)});
+  echo_->add_routes(routes);
+}
+
+void Rooms::open_protocols(Routes& routes, const ChannelTextOptions& text_options) {
+  const ServerOptions& options = runtime_.options();
+  native_ = std::make_unique<NativeRoom>(shard_, identify(), options.native, options.limits, "carillon/" CARILLON_VERSION);
+  native_->add_routes(routes);
+  sse_ =
+      std::make_unique<SseRoom>(shard_, runtime_.random(), identify(), options.sse, options.native.event_names, text_options);
+  sse_->add_routes(routes);
+}
+
+void Rooms::open_api(Routes& routes, const ChannelTextOptions& text_options) {
+  const ServerOptions& options = runtime_.options();
+  ApiOptions api{.path = options.http.api_path,
+                 .publish = {.payload_bytes_max = options.limits.message_bytes,
+                             .batch_max = options.limits.batch_max,
+                             .channels = text_options},
+                 .event_names = options.native.event_names,
+                 .history_page_max = options.limits.history_page_max};
+  ApiFacts facts{.version = CARILLON_VERSION,
+                 .started_unix_ms = runtime_.started_ms(),
+                 .loops = runtime_.loop_count(),
+                 .engine = options.engine.kind,
+                 .protocols = {{"native", options.native.path}, {"sse", options.sse.path}},
+                 .limits = options.limits};
+  api_ = std::make_unique<ApiRoom>(shard_.hub(), loop_, access_, std::move(api), std::move(facts));
+  api_->add_routes(routes);
+}
+
+void Rooms::open_health(Routes& routes) {
+  const ServerOptions& options = runtime_.options();
+  HealthOptions health{.health_path = options.http.health_path,
+                       .metrics_path = options.http.metrics_path,
+                       .version = CARILLON_VERSION,
+                       .started_unix_ms = runtime_.started_ms()};
+  MetricsSources sources{.process = read_process_usage,
+                         .websocket_connections = [this] { return runtime_.websocket_connections(); },
+                         .history_bytes = [this] { return runtime_.engine().history_bytes(); },
+                         .more = [this](MetricsWriter& writer) { write_loop_metrics(runtime_, writer); }};
+  health_ = std::make_unique<HealthRoom>(shard_.hub(), loop_, runtime_.phase(), std::move(health), std::move(sources));
+  health_->add_routes(routes);
+}
+
+void Rooms::open_webhooks(Routes& routes) {
+  const WebhookOptions& options = runtime_.options().webhooks;
+  webhooks_ = std::make_unique<WebhookReceiver>(
+      WebhookReceiver::Options{.github_secrets = options.github_secrets,
+                               .gitea_secrets = options.gitea_secrets,
+                               .mapping = {.keep_raw = options.keep_raw},
+                               .github_path = options.github_path,
+                               .gitea_path = options.gitea_path},
+      [this](Draft draft, UniqueFunction<void(Result<Receipt>)> done) {
+        shard_.hub().publish(std::move(draft), [this, done = std::move(done)](Result<Receipt> outcome) mutable {
+          if (loop_.in_loop_thread()) return done(std::move(outcome));
+          loop_.post([done = std::move(done), outcome = std::move(outcome)]() mutable { done(std::move(outcome)); });
+        });
+      },
+      [this](const Exchange& exchange) { return access_.check(exchange); });
+  webhooks_->add_routes(routes);
+}
+
+Rooms::~Rooms() = default;
+
+// Trusted is who shows the API key; where none is configured, who is on this machine.
+Identify Rooms::identify() {
+  if (!access_.has_key() && runtime_.on_loopback()) return [trusted = trusted_](const Exchange&) { return trusted; };
+  return [this](const Exchange& exchange) -> IdentityPtr {
+    const bool known = access_.has_key() ? access_.shows_key(exchange.request()) : exchange.peer().loopback;
+    return known ? trusted_ : nullptr;
+  };
+}
+
+}  // namespace carillon

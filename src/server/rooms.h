@@ -1,0 +1,51 @@
+// Rooms: every protocol and feature of one loop, as the options want them, with their routes claimed.
+#pragma once
+
+#include <memory>
+
+#include "base/loop.h"
+#include "hub/shard.h"
+#include "protocol/api_access.h"
+#include "protocol/exchange.h"
+#include "protocol/identify.h"
+#include "wire/guts/canonical_channel.h"
+
+namespace carillon {
+
+class ApiRoom;
+class EchoRoom;
+class HealthRoom;
+class NativeRoom;
+class Runtime;
+class SseRoom;
+class StartPage;
+class WebhookReceiver;
+
+class Rooms {
+ public:
+  Rooms(Runtime& runtime, Loop& loop, Shard& shard, Routes& routes);
+  ~Rooms();
+
+ private:
+  Identify identify();
+  void open_protocols(Routes& routes, const ChannelTextOptions& text_options);
+  void open_api(Routes& routes, const ChannelTextOptions& text_options);
+  void open_health(Routes& routes);
+  void open_webhooks(Routes& routes);
+
+  Runtime& runtime_;
+  Loop& loop_;
+  Shard& shard_;
+  const ApiAccess access_;
+  // Who shows the API key, or is on this machine where none is configured.
+  const IdentityPtr trusted_ = std::make_shared<const Identity>(Identity{.user = {}, .trusted = true});
+  std::unique_ptr<NativeRoom> native_;
+  std::unique_ptr<SseRoom> sse_;
+  std::unique_ptr<ApiRoom> api_;
+  std::unique_ptr<HealthRoom> health_;
+  std::unique_ptr<WebhookReceiver> webhooks_;
+  std::unique_ptr<StartPage> page_;
+  std::unique_ptr<EchoRoom> echo_;
+};
+
+}  // namespace carillon

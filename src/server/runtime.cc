@@ -1,0 +1,151 @@
+#include "server/runtime.h"
+
+#include <fmt/format.h>
+
+#include <latch>
+
+#include "base/log.h"
+#include "os/process_limits.h"
+#include "server/check_options.h"
+#include "server/part_options.h"
+#include "server/rooms.h"
+
+namespace carillon {
+namespace {
+
+constexpr Millis kExpirePeriod{5'000};
+// Descriptors that are no connections: listeners, loops, the log, files.
+constexpr std::size_t kDescriptorsKept = 64;
+
+// Connections that the limit on open files leaves room for, after raising it.
+std::size_t possible_connections() {
+  const std::size_t files = raise_file_limit();
+  return files > 2 * kDescriptorsKept ? files - kDescriptorsKept : files / 2;
+}
+
+}  // namespace
+
+Runtime::Lane::~Lane() {
+  loop->stop();
+  if (thread.joinable()) thread.join();
+}
+
+Runtime::Runtime(const ServerOptions& options)
+    : options_(options),
+      rules_(options.channels),
+      policy_(rules_),
+      engine_(clock_, random_, engine_options(options, rules_)),
+      hub_(engine_, clock_, policy_, hub_options(options)),
+      started_ms_(clock_.unix_ms()) {
+  edge_shared_.options = edge_options(options, possible_connections());
+}
+
+Runtime::~Runtime() {
+  stop();
+}
+
+Result<std::unique_ptr<Runtime>> Runtime::start(const ServerOptions& options, Reach reach) {
+  if (Result<void> checked = check_options(options); !checked) return checked.error();
+  set_log_level(options.log_level);
+  std::unique_ptr<Runtime> runtime(new Runtime(options));
+  if (Result<void> opened = runtime->open(reach); !opened) return opened.error();
+  return runtime;
+}
+
+Result<void> Runtime::open(Reach reach) {
+  ListeningSockets listening;
+  if (reach == Reach::kListening) {
+    const std::size_t loops = options_.loops == 0 ? std::min<std::size_t>(usable_cores(), Interest::kLoopsMax) : options_.loops;
+    Result<ListeningSockets> opened = listen_on(options_.listen, loops);
+    if (!opened) return opened.error();
+    listening = *std::move(opened);
+    address_ = listening.address;
+    if (!address_.loopback && options_.api_key.empty() && !options_.insecure) {
+      return Error{
+          ErrorKind::kForbidden,
+          fmt::format("{} can be reached from other machines, and no API key is configured: everybody could subscribe. "
+                      "Set an API key (--api-key, auth.api_key), listen on 127.0.0.1, or say --insecure if that is meant",
+                      address_.text)};
+    }
+    edge_shared_.origins = Origins(options_.origins, address_.loopback);
+  } else {
+    listening.sockets.emplace_back();
+    address_ = {.text = "", .loopback = true};
+  }
+  loop_count_ = listening.sockets.size();
+  for (FileDescriptor& socket : listening.sockets) {
+    if (Result<void> added = add_lane(std::move(socket)); !added) return added;
+  }
+  expire_timer_ = std::make_unique<CallbackTimer>([this] { expire(); });
+  lanes_.front()->loop->schedule(*expire_timer_, kExpirePeriod);
+  stopped_ = false;
+  phase_.set(Phase::kRunning);
+  for (const auto& lane : lanes_) lane->thread = std::thread([&loop = *lane->loop] { loop.run(); });
+  if (reach == Reach::kListening) say_how_safe();
+  return {};
+}
+
+Result<void> Runtime::add_lane(FileDescriptor socket) {
+  Result<std::unique_ptr<EpollLoop>> loop = EpollLoop::create();
+  if (!loop) return loop.error();
+  auto lane = std::make_unique<Lane>();
+  lane->loop = *std::move(loop);
+  lane->shard = &hub_.add_shard(*lane->loop);
+  lane->edge = std::make_unique<Edge>(edge_shared_, *lane->loop, clock_, random_, lane->shard->frame_memory());
+  if (socket) {
+    lane->rooms = std::make_unique<Rooms>(*this, *lane->loop, *lane->shard, lane->edge->router());
+    lane->listener = std::make_unique<TcpListener>(*lane->loop, std::move(socket), *lane->edge);
+    if (Result<void> started = lane->listener->start(); !started) return started;
+  }
+  lane->edge->start();
+  lanes_.push_back(std::move(lane));
+  return {};
+}
+
+void Runtime::say_how_safe() const {
+  log_info("listening address={} loops={} engine={} connections_max={}", address_.text, lanes_.size(), options_.engine.kind,
+           edge_shared_.options.connections_max);
+  if (!options_.api_key.empty()) return;
+  if (address_.loopback) {
+    log_info(
+        "development mode: no API key is configured, so programs on this machine may publish, subscribe and use the HTTP API; "
+        "nobody else can reach this address");
+  } else {
+    log_warning(
+        "insecure: no API key is configured, and {} can be reached from other machines: everybody may subscribe; publishing "
+        "and the HTTP API are for programs on this machine",
+        address_.text);
+  }
+}
+
+std::uint64_t Runtime::websocket_connections() const {
+  std::uint64_t total = 0;
+  for (const auto& lane : lanes_) total += lane->edge->counters().websockets.get();
+  return total;
+}
+
+void Runtime::expire() {
+  engine_.expire();
+  lanes_.front()->loop->schedule(*expire_timer_, kExpirePeriod);
+}
+
+void Runtime::stop() {
+  if (stopped_.exchange(true)) return;
+  phase_.set(Phase::kDraining);
+  for (Task& hook : stop_hooks_) hook();
+  std::latch drained(static_cast<std::ptrdiff_t>(lanes_.size()));
+  for (const auto& lane : lanes_) {
+    lane->loop->post([&lane = *lane, &drained, time = Millis(options_.drain_time)] {
+      if (lane.listener != nullptr) lane.listener->stop();
+      lane.edge->drain(time, [&drained] { drained.count_down(); });
+    });
+  }
+  drained.wait();
+  lanes_.front()->loop->post([this] { expire_timer_->cancel(); });
+  for (const auto& lane : lanes_) lane->loop->stop();
+  for (const auto& lane : lanes_) lane->thread.join();
+  if (!address_.text.empty()) log_info("stopped");
+  flush_log();
+}
+
+}  // namespace carillon

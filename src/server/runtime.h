@@ -1,0 +1,99 @@
+// Runtime: from options to running parts: clock, engine, hub, and one Lane a loop with its edge and rooms.
+//
+// Made and stopped by its owner's thread. The order of the members is the order of who needs whom.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "carillon/result.h"
+#include "carillon/server_options.h"
+#include "engine/memory/memory_engine.h"
+#include "feature/health/server_phase.h"
+#include "hub/hub.h"
+#include "hub/shard.h"
+#include "os/epoll_loop.h"
+#include "os/system_clock.h"
+#include "os/tcp_listener.h"
+#include "server/channel_policy.h"
+#include "transport/edge.h"
+
+namespace carillon {
+
+class Rooms;
+
+class Runtime {
+ public:
+  enum class Reach { kListening, kLocalOnly };  // Local only: one loop, no sockets, no rooms.
+
+  static Result<std::unique_ptr<Runtime>> start(const ServerOptions& options, Reach reach);
+  ~Runtime();
+
+  // Graceful; blocks. Idempotent.
+  void stop();
+  // Runs on the stopping thread while all loops still run, before anything ends; lives until the loops have ended. The owner's
+  // thread, before stop().
+  void on_stop(Task hook) { stop_hooks_.push_back(std::move(hook)); }
+
+  Hub& hub() { return hub_; }
+  Shard& shard(std::size_t index) { return *lanes_[index]->shard; }
+  MemoryEngine& engine() { return engine_; }
+  Clock& clock() { return clock_; }
+  Random& random() { return random_; }
+  EpollLoop& loop(std::size_t index) { return *lanes_[index]->loop; }
+  const Edge& edge(std::size_t index) const { return *lanes_[index]->edge; }
+  std::size_t lane_count() const { return lanes_.size(); }
+  const ServerOptions& options() const { return options_; }
+  const std::string& address() const { return address_.text; }
+  // Only this machine can reach the address.
+  bool on_loopback() const { return address_.loopback; }
+  const ServerPhase& phase() const { return phase_; }
+  bool running() const { return phase_.get() == Phase::kRunning; }
+  std::int64_t started_ms() const { return started_ms_; }
+  // How many loops there are or will be.
+  std::size_t loop_count() const { return loop_count_; }
+  // Open now, on all loops. Any thread.
+  std::uint64_t websocket_connections() const;
+
+ private:
+  // One loop, its thread and what lives on it.
+  struct Lane {
+    std::unique_ptr<EpollLoop> loop;
+    Shard* shard = nullptr;
+    std::unique_ptr<Rooms> rooms;
+    std::unique_ptr<Edge> edge;
+    std::unique_ptr<TcpListener> listener;
+    std::thread thread;
+    ~Lane();
+  };
+
+  explicit Runtime(const ServerOptions& options);
+
+  Result<void> open(Reach reach);
+  Result<void> add_lane(FileDescriptor socket);
+  void say_how_safe() const;
+  void expire();
+
+  const ServerOptions options_;
+  SystemClock clock_;
+  SystemRandom random_;
+  const ChannelRules rules_;
+  const ChannelPolicy policy_;
+  MemoryEngine engine_;
+  Hub hub_;
+  EdgeShared edge_shared_;
+  PeerAddress address_;
+  std::vector<Task> stop_hooks_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::unique_ptr<CallbackTimer> expire_timer_;
+  std::size_t loop_count_ = 1;
+  const std::int64_t started_ms_;
+  ServerPhase phase_;
+  std::atomic<bool> stopped_{true};  // No thread runs.
+};
+
+}  // namespace carillon

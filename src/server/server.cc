@@ -1,0 +1,50 @@
+#include "carillon/server.h"
+
+#include "server/local_hub_parts.h"
+#include "server/runtime.h"
+
+namespace carillon {
+
+class Server::Parts {
+ public:
+  explicit Parts(std::unique_ptr<Runtime> started)
+      : runtime(std::move(started)), address(runtime->address()), hub(open_hub(*runtime)) {}
+
+  std::unique_ptr<Runtime> runtime;
+  const std::string address;
+  const std::unique_ptr<LocalHub> hub;
+
+ private:
+  static std::unique_ptr<LocalHub> open_hub(Runtime& runtime) {
+    return std::unique_ptr<LocalHub>(new LocalHub(std::make_unique<LocalHub::Parts>(runtime)));
+  }
+};
+
+Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
+  Result<std::unique_ptr<Runtime>> runtime = Runtime::start(options, Runtime::Reach::kListening);
+  if (!runtime) return runtime.error();
+  return std::unique_ptr<Server>(new Server(std::make_unique<Parts>(*std::move(runtime))));
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Server::~Server() {
+  stop();
+}
+
+std::string Server::address() const {
+  return parts_->address;
+}
+
+LocalHub& Server::hub() {
+  return *parts_->hub;
+}
+
+void Server::stop() {
+  parts_->runtime->stop();
+}
+
+const char* version() {
+  return CARILLON_VERSION;
+}
+
+}  // namespace carillon

@@ -1,0 +1,637 @@
+#include "server/settings.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+#include "server/nearest_word.h"
+#include "server/unit_text.h"
+
+namespace carillon {
+namespace {
+
+constexpr std::uint64_t kKiB = 1024;
+constexpr std::uint64_t kMiB = 1024 * kKiB;
+constexpr std::uint64_t kGiB = 1024 * kMiB;
+
+constexpr std::string_view kEnvironmentPrefix = "CARILLON_";
+
+using std::chrono::days;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+struct Texts {
+  std::string_view section;
+  std::string_view key;
+  std::string_view help;
+};
+
+// How TOML writes a text. Everything but `"`, `\` and control characters stands for itself.
+std::string toml_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char character : text) {
+    if (character == '"' || character == '\\') {
+      out += '\\';
+      out += character;
+    } else if (static_cast<unsigned char>(character) < 0x20 || character == 0x7F) {
+      out += fmt::format("\\u{:04X}", static_cast<unsigned char>(character));
+    } else {
+      out += character;
+    }
+  }
+  return out += '"';
+}
+
+std::string toml_texts(const std::vector<std::string>& texts) {
+  std::string out = "[";
+  for (const std::string& text : texts) {
+    if (out.size() > 1) out += ", ";
+    out += toml_text(text);
+  }
+  return out += ']';
+}
+
+std::string value_text(const SettingValue& value) {
+  struct Writer {
+    std::string operator()(bool flag) const { return flag ? "true" : "false"; }
+    std::string operator()(std::int64_t number) const { return std::to_string(number); }
+    std::string operator()(const std::string& text) const { return toml_text(text); }
+    std::string operator()(const std::vector<std::string>& texts) const { return toml_texts(texts); }
+  };
+  return std::visit(Writer(), value);
+}
+
+Error takes_other(std::string_view takes, std::string_view shown) {
+  return {ErrorKind::kInvalid, fmt::format("takes {}, not {}", takes, shown)};
+}
+
+// The makers of table entries, one for each type. `field` maps options, const or not, to the field.
+
+template <class Options, class Field>
+Setting<Options> flag(Field field, Texts texts) {
+  Setting<Options> setting{texts.section, texts.key, SettingType::kFlag, "true or false", texts.help, false, {}, {}, {}};
+  setting.set = [field, takes = setting.takes](Options& options, const SettingValue& value) -> Result<void> {
+    if (!std::holds_alternative<bool>(value)) return takes_other(takes, value_text(value));
+    field(options) = std::get<bool>(value);
+    return {};
+  };
+  setting.check = [](const Options&) { return Result<void>(); };
+  setting.show = [field](const Options& options) -> std::string { return field(options) ? "true" : "false"; };
+  return setting;
+}
+
+struct CountRange {
+  std::size_t low;
+  std::size_t high;
+};
+
+template <class Options, class Field>
+Setting<Options> count(Field field, CountRange range, Texts texts) {
+  Setting<Options> setting{texts.section,
+                           texts.key,
+                           SettingType::kCount,
+                           fmt::format("a whole number from {} to {}", range.low, range.high),
+                           texts.help,
+                           false,
+                           {},
+                           {},
+                           {}};
+  const auto fits = [range](std::uint64_t number) { return number >= range.low && number <= range.high; };
+  setting.set = [field, fits, takes = setting.takes](Options& options, const SettingValue& value) -> Result<void> {
+    const auto* number = std::get_if<std::int64_t>(&value);
+    if (number == nullptr || *number < 0 || !fits(static_cast<std::uint64_t>(*number)))
+      return takes_other(takes, value_text(value));
+    field(options) = static_cast<std::size_t>(*number);
+    return {};
+  };
+  setting.check = [field, fits, takes = setting.takes](const Options& options) -> Result<void> {
+    if (!fits(field(options))) return takes_other(takes, std::to_string(field(options)));
+    return {};
+  };
+  setting.show = [field](const Options& options) { return std::to_string(field(options)); };
+  return setting;
+}
+
+struct SizeRange {
+  std::uint64_t low;
+  std::uint64_t high;
+};
+
+template <class Options, class Field>
+Setting<Options> size(Field field, SizeRange range, Texts texts) {
+  Setting<Options> setting{texts.section,
+                           texts.key,
+                           SettingType::kSize,
+                           fmt::format("a size from {} to {}", size_text(range.low), size_text(range.high)),
+                           texts.help,
+                           false,
+                           {},
+                           {},
+                           {}};
+  const auto fits = [range](std::uint64_t bytes) { return bytes >= range.low && bytes <= range.high; };
+  setting.set = [field, fits, takes = setting.takes](Options& options, const SettingValue& value) -> Result<void> {
+    std::uint64_t bytes = 0;
+    if (const auto* number = std::get_if<std::int64_t>(&value); number != nullptr && *number >= 0) {
+      bytes = static_cast<std::uint64_t>(*number);
+    } else if (const auto* text = std::get_if<std::string>(&value)) {
+      const Result<std::uint64_t> parsed = parse_size(*text);
+      if (!parsed) return Error{parsed.error().kind, fmt::format("takes {}; {}", takes, parsed.error().text)};
+      bytes = *parsed;
+    } else {
+      return takes_other(takes, value_text(value));
+    }
+    if (!fits(bytes)) return takes_other(takes, value_text(value));
+    field(options) = static_cast<std::size_t>(bytes);
+    return {};
+  };
+  setting.check = [field, fits, takes = setting.takes](const Options& options) -> Result<void> {
+    if (!fits(field(options))) return takes_other(takes, size_text(field(options)));
+    return {};
+  };
+  setting.show = [field](const Options& options) { return toml_text(size_text(field(options))); };
+  return setting;
+}
+
+struct TimeRange {
+  Milliseconds low;
+  Milliseconds high;
+};
+
+template <class Options, class Field>
+Setting<Options> duration(Field field, TimeRange range, Texts texts) {
+  Setting<Options> setting{texts.section,
+                           texts.key,
+                           SettingType::kDuration,
+                           fmt::format("a duration from {} to {}", duration_text(range.low), duration_text(range.high)),
+                           texts.help,
+                           false,
+                           {},
+                           {},
+                           {}};
+  const auto fits = [range](Milliseconds time) { return time >= range.low && time <= range.high; };
+  setting.set = [field, fits, takes = setting.takes](Options& options, const SettingValue& value) -> Result<void> {
+    if (std::holds_alternative<std::int64_t>(value)) {
+      return Error{ErrorKind::kInvalid, fmt::format("takes {}, not a bare number; write a text with a unit, such as \"{}s\"",
+                                                    takes, std::get<std::int64_t>(value))};
+    }
+    const auto* text = std::get_if<std::string>(&value);
+    if (text == nullptr) return takes_other(takes, value_text(value));
+    const Result<Milliseconds> parsed = parse_duration(*text);
+    if (!parsed) return Error{parsed.error().kind, fmt::format("takes {}; {}", takes, parsed.error().text)};
+    if (!fits(*parsed)) return takes_other(takes, value_text(value));
+    field(options) = *parsed;
+    return {};
+  };
+  setting.check = [field, fits, takes = setting.takes](const Options& options) -> Result<void> {
+    if (!fits(field(options))) return takes_other(takes, duration_text(field(options)));
+    return {};
+  };
+  setting.show = [field](const Options& options) { return toml_text(duration_text(field(options))); };
+  return setting;
+}
+
+template <class Options, class Field>
+Setting<Options> text(Field field, std::string_view takes, Texts texts) {
+  Setting<Options> setting{texts.section, texts.key, SettingType::kText, std::string(takes), texts.help, false, {}, {}, {}};
+  setting.set = [field, takes](Options& options, const SettingValue& value) -> Result<void> {
+    if (!std::holds_alternative<std::string>(value)) return takes_other(takes, value_text(value));
+    field(options) = std::get<std::string>(value);
+    return {};
+  };
+  setting.check = [](const Options&) { return Result<void>(); };
+  setting.show = [field](const Options& options) { return toml_text(field(options)); };
+  return setting;
+}
+
+template <class Options, class Field>
+Setting<Options> texts(Field field, std::string_view takes, Texts texts) {
+  Setting<Options> setting{texts.section, texts.key, SettingType::kTexts, std::string(takes), texts.help, false, {}, {}, {}};
+  setting.set = [field, takes](Options& options, const SettingValue& value) -> Result<void> {
+    if (!std::holds_alternative<std::vector<std::string>>(value)) return takes_other(takes, value_text(value));
+    field(options) = std::get<std::vector<std::string>>(value);
+    return {};
+  };
+  setting.check = [](const Options&) { return Result<void>(); };
+  setting.show = [field](const Options& options) { return toml_texts(field(options)); };
+  return setting;
+}
+
+template <class Value>
+using Choices = std::vector<std::pair<std::string_view, Value>>;
+
+template <class Options, class Field, class Value>
+Setting<Options> choice(Field field, Choices<Value> choices, Texts texts) {
+  std::vector<std::string_view> names;
+  std::string takes;
+  for (const auto& [name, value] : choices) {
+    takes += (takes.empty() ? "" : name == choices.back().first ? " or " : ", ") + toml_text(name);
+    names.push_back(name);
+  }
+  Setting<Options> setting{texts.section, texts.key, SettingType::kChoice, takes, texts.help, false, {}, {}, {}};
+  setting.set = [field, choices, names, takes](Options& options, const SettingValue& value) -> Result<void> {
+    const auto* given = std::get_if<std::string>(&value);
+    if (given == nullptr) return takes_other(takes, value_text(value));
+    for (const auto& [name, chosen] : choices) {
+      if (name != *given) continue;
+      field(options) = Value(chosen);
+      return {};
+    }
+    return Error{ErrorKind::kInvalid, takes_other(takes, value_text(value)).text + did_you_mean(*given, names)};
+  };
+  setting.check = [field, choices, takes](const Options& options) -> Result<void> {
+    for (const auto& [name, value] : choices) {
+      if (Value(value) == field(options)) return {};
+    }
+    return takes_other(takes, "something else");
+  };
+  setting.show = [field, choices](const Options& options) {
+    for (const auto& [name, value] : choices) {
+      if (Value(value) == field(options)) return toml_text(name);
+    }
+    return toml_text("");
+  };
+  return setting;
+}
+
+template <class Options>
+Setting<Options> secret(Setting<Options> setting) {
+  setting.secret = true;
+  setting.show = [show = setting.show, empty = setting.show(Options())](const Options& options) {
+    return show(options) == empty ? empty : toml_text("(set, not shown)");
+  };
+  return setting;
+}
+
+// The tables. FIELD(x) is a function from options, const or not, to their field x.
+#define FIELD(path)            \
+  [](auto& options) -> auto& { \
+    return options.path;       \
+  }
+
+std::vector<Setting<ServerOptions>> make_server_settings() {
+  using S = ServerOptions;
+  const Choices<LogLevel> log_levels{{"debug", LogLevel::kDebug},
+                                     {"info", LogLevel::kInfo},
+                                     {"warning", LogLevel::kWarning},
+                                     {"error", LogLevel::kError},
+                                     {"off", LogLevel::kOff}};
+  const Choices<SlowConsumer> slow_consumers{{"drop_oldest", SlowConsumer::kDropOldest}, {"close", SlowConsumer::kClose}};
+  const Choices<EventNames> event_names{{"underscore", EventNames::kUnderscore}, {"dotted", EventNames::kDotted}};
+  const Choices<std::string> engines{{"memory", "memory"}};
+  const std::string_view path = "a path that begins with `/`";
+  return {
+      text<S>(FIELD(listen), "an address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"",
+              {"server", "listen",
+               "Where to listen: an IPv4 address, an IPv6 address in brackets or a host name, then a port. Port 0 picks a free "
+               "one. An address that others can reach needs `auth.api_key`, or `insecure`."}),
+      count<S>(FIELD(loops), {0, 255},
+               {"server", "loops", "Event loops, each a thread. 0: one for each core the process may use."}),
+      duration<S>(FIELD(drain_time), {Milliseconds(0), minutes(10)},
+                  {"server", "drain_time",
+                   "At a stop, WebSocket clients are closed spread over this time, so that they do not all reconnect elsewhere "
+                   "at once; who has not answered `websocket.close_time` after that is dropped."}),
+      choice<S>(FIELD(log_level), log_levels, {"server", "log_level", "How much is written to the log, on standard error."}),
+      texts<S>(FIELD(origins), "a list of origins, such as [\"https://app.example.com\"]",
+               {"server", "origins",
+                "Origins whose pages may open WebSockets, read SSE and call the HTTP API; `*` is every origin. Empty: pages of "
+                "the same host and port; when listening on a loopback address, any page served by this machine. Clients that "
+                "send no Origin are no browsers, and are not held back by this."}),
+      flag<S>(FIELD(enable_echo), {"server", "enable_echo",
+                                   "Serve `/echo`, which sends back WebSocket messages and HTTP bodies as they came. For test "
+                                   "suites from outside."}),
+      flag<S>(FIELD(insecure), {"server", "insecure",
+                                "Start without an API key on an address that others can reach; otherwise that is refused."}),
+
+      secret(text<S>(FIELD(api_key), "a text of visible ASCII characters",
+                     {"auth", "api_key",
+                      "Who shows it (`Authorization: Bearer …`) may use the HTTP API and publish. Empty: none configured, and "
+                      "those are for clients on this machine only. Behind a reverse proxy every client looks as if it were on "
+                      "the proxy's machine: set a key."})),
+
+      count<S>(FIELD(limits.connections_max), {0, 10'000'000},
+               {"limits", "connections_max",
+                "Connections at a time. Beyond it a request is answered 503 with Retry-After and the connection closed. 0: as "
+                "many as the limit on file descriptors allows, which is raised at start as far as the system permits."}),
+      count<S>(FIELD(limits.subscriptions_per_client), {1, 1'000'000},
+               {"limits", "subscriptions_per_client",
+                "Subscriptions of one client; one more is refused, a repeated one is not counted."}),
+      size<S>(
+          FIELD(limits.message_bytes), {kKiB, kGiB},
+          {"limits", "message_bytes",
+           "One message from a client. A WebSocket message beyond it closes the connection with 1009; a publish over HTTP is "
+           "answered 413."}),
+      size<S>(FIELD(limits.outbox_bytes), {2 * kKiB, 4 * kGiB},
+              {"limits", "outbox_bytes",
+               "Bytes that may wait for one client; beyond it `slow_consumer` decides. At least 1KiB more than "
+               "`message_bytes`."}),
+      choice<S>(
+          FIELD(limits.slow_consumer), slow_consumers,
+          {"limits", "slow_consumer",
+           "What happens to a client that reads too slowly. `drop_oldest`: its oldest waiting publications are dropped and "
+           "it is told how many it missed. `close`: it is disconnected, and may come back and recover."}),
+      size<S>(
+          FIELD(limits.outbox_memory_bytes), {kMiB, 1024 * kGiB},
+          {"limits", "outbox_memory_bytes",
+           "Bytes that wait for all clients together; each loop has its equal part. Beyond it the clients with most waiting "
+           "are treated as slow consumers, until there is room."}),
+      size<S>(FIELD(limits.head_bytes), {kKiB, kMiB},
+              {"limits", "head_bytes",
+               "Request line and header lines of one HTTP request; beyond it 431, and the connection is closed."}),
+      count<S>(FIELD(limits.header_count), {8, 10'000},
+               {"limits", "header_count", "Header lines of one HTTP request; beyond it 431, and the connection is closed."}),
+      size<S>(
+          FIELD(limits.body_bytes), {kKiB, kGiB},
+          {"limits", "body_bytes",
+           "Body of one HTTP request; beyond it 413, and the connection is closed. Not less than `message_bytes`. The default "
+           "takes the largest webhook that GitHub sends."}),
+      duration<S>(FIELD(limits.request_time), {Milliseconds(100), hours(1)},
+                  {"limits", "request_time",
+                   "From the first byte of an HTTP request to its last; beyond it 408, and the connection is closed."}),
+      duration<S>(FIELD(limits.keep_alive_time), {Milliseconds(100), hours(1)},
+                  {"limits", "keep_alive_time", "How long a connection may stay open between requests; then it is closed."}),
+      duration<S>(
+          FIELD(limits.stall_time), {Milliseconds(100), hours(1)},
+          {"limits", "stall_time", "How long a client may take none of the bytes that wait for it; then it is disconnected."}),
+      count<S>(FIELD(limits.history_page_max), {1, 100'000},
+               {"limits", "history_page_max",
+                "Publications in one page of history; a query for more gets this many, and is told that there is more."}),
+      count<S>(FIELD(limits.recover_publications_max), {0, 1'000'000},
+               {"limits", "recover_publications_max",
+                "Publications that one recovery may bring; when more were missed it brings so many and says that it has "
+                "not recovered."}),
+      count<S>(
+          FIELD(limits.batch_max), {1, 100'000},
+          {"limits", "batch_max",
+           "Publications in one batch, or channels in one broadcast, over HTTP; beyond it 413, and nothing is published."}),
+
+      choice<S>(FIELD(engine.kind), engines,
+                {"engine", "kind", "What orders and keeps publications. `memory`: in this process, gone when it ends."}),
+      size<S>(FIELD(engine.history_bytes_max), {kMiB, 1024 * kGiB},
+              {"engine", "history_bytes_max",
+               "Bytes of history in all channels together; beyond it the oldest of all are forgotten."}),
+      count<S>(FIELD(engine.channels_max), {1, 100'000'000},
+               {"engine", "channels_max",
+                "Channels that may keep history at a time; beyond it a publish to one more such channel fails (429)."}),
+      duration<S>(
+          FIELD(engine.idempotency_time), {seconds(1), days(7)},
+          {"engine", "idempotency_time",
+           "How long an idempotency key is remembered: a publish or webhook delivery repeated within it is not published "
+           "again."}),
+      count<S>(FIELD(engine.idempotency_keys_max), {1, 100'000'000},
+               {"engine", "idempotency_keys_max", "Idempotency keys remembered at a time; beyond it the oldest is forgotten."}),
+
+      text<S>(FIELD(http.api_path), path, {"http", "api_path", "Below which the HTTP API is served."}),
+      text<S>(FIELD(http.health_path), path, {"http", "health_path", "At and below which health reports are served."}),
+      text<S>(FIELD(http.metrics_path), path, {"http", "metrics_path", "Where Prometheus metrics are served."}),
+
+      duration<S>(FIELD(websocket.ping_interval), {Milliseconds(100), hours(1)},
+                  {"websocket", "ping_interval",
+                   "How long a connection may be silent before the server pings it. Shorter than `idle_time`."}),
+      duration<S>(
+          FIELD(websocket.idle_time), {Milliseconds(200), hours(24)},
+          {"websocket", "idle_time", "A connection from which nothing came for this long, not even a pong, is closed."}),
+      duration<S>(FIELD(websocket.close_time), {Milliseconds(100), minutes(10)},
+                  {"websocket", "close_time",
+                   "How long to wait for the peer's close frame after sending ours; then the connection is dropped."}),
+      flag<S>(FIELD(websocket.compression),
+              {"websocket", "compression", "Offer permessage-deflate (RFC 7692) to clients that ask for it."}),
+      size<S>(FIELD(websocket.compression_bytes_min), {0, kMiB},
+              {"websocket", "compression_bytes_min",
+               "Messages smaller than this leave uncompressed, because they would hardly shrink."}),
+
+      text<S>(FIELD(native.path), path, {"native", "path", "Where the native WebSocket protocol is served."}),
+      choice<S>(FIELD(native.event_names), event_names,
+                {"native", "event_names",
+                 "How event kinds are written where a client did not choose: `pr_opened` (`underscore`) or `pr.opened` "
+                 "(`dotted`)."}),
+      flag<S>(FIELD(native.refuse_unknown_types),
+              {"native", "refuse_unknown_types", "Refuse channels that are not `repo:`, `user:` or `org:`, as guts does."}),
+
+      text<S>(FIELD(sse.path), path, {"sse", "path", "Where server-sent events are served."}),
+      duration<S>(FIELD(sse.heartbeat), {Milliseconds(100), hours(1)},
+                  {"sse", "heartbeat",
+                   "A comment line is sent when nothing else was for this long, so that proxies keep the connection open."}),
+      duration<S>(FIELD(sse.retry_min), {Milliseconds(1), hours(1)},
+                  {"sse", "retry_min",
+                   "Each client is told to wait a random time between `retry_min` and `retry_max` before it reconnects."}),
+      duration<S>(FIELD(sse.retry_max), {Milliseconds(1), hours(1)}, {"sse", "retry_max", "See `retry_min`."}),
+
+      text<S>(FIELD(webhooks.github_path), path, {"webhooks", "github_path", "Where GitHub's webhooks are taken."}),
+      text<S>(FIELD(webhooks.gitea_path), path, {"webhooks", "gitea_path", "Where Gitea's and Forgejo's webhooks are taken."}),
+      secret(texts<S>(FIELD(webhooks.github_secrets), "a list of secrets",
+                      {"webhooks", "github_secrets",
+                       "A delivery must be signed with one of these, else it is answered 401; more than one while a secret is "
+                       "being replaced. Empty: signatures are not checked, and only senders that show the API key are heard "
+                       "(without a configured key: senders on this machine)."})),
+      secret(texts<S>(FIELD(webhooks.gitea_secrets), "a list of secrets",
+                      {"webhooks", "gitea_secrets", "The same for Gitea and Forgejo."})),
+      flag<S>(FIELD(webhooks.keep_raw),
+              {"webhooks", "keep_raw", "Keep the whole payload as it came under `raw` in the event's data."}),
+  };
+}
+
+std::vector<Setting<ChannelRule>> make_channel_settings() {
+  using C = ChannelRule;
+  const Choices<ChannelAccess> accesses{
+      {"open", ChannelAccess::kOpen}, {"key", ChannelAccess::kKey}, {"nobody", ChannelAccess::kNobody}};
+  return {
+      text<C>(FIELD(match), "a channel pattern, such as \"repo:alice/*\" or \"room:**\"",
+              {"channels", "match",
+               "The channels the rule is for: a name in which `*` stands for one segment and a final `**` for any number of "
+               "them. Segments end at the first `:` and at every `/` after it."}),
+      count<C>(
+          FIELD(history_count), {0, 1'000'000},
+          {"channels", "history_count",
+           "Publications kept for history and recovery; beyond it the oldest is forgotten. 0: no history, and events carry "
+           "no position."}),
+      duration<C>(FIELD(history_age), {Milliseconds(1), days(3650)},
+                  {"channels", "history_age", "How long a publication is kept."}),
+      choice<C>(FIELD(publish), accesses,
+                {"channels", "publish",
+                 "Who may publish. `open`: everyone who may connect. `key`: who shows the API key (without a configured key: "
+                 "clients on this machine). `nobody`: no client, only webhooks and the embedding program."}),
+      choice<C>(FIELD(subscribe), accesses,
+                {"channels", "subscribe", "Who may subscribe and read history, in the same words."}),
+  };
+}
+
+#undef FIELD
+
+char upper(char character) {
+  return character >= 'a' && character <= 'z' ? static_cast<char>(character - 32) : character;
+}
+
+std::string upper_text(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), upper);
+  return out;
+}
+
+const Setting<ServerOptions>* find_setting(std::string_view name) {
+  for (const auto& setting : server_settings()) {
+    if (setting.name() == name) return &setting;
+  }
+  return nullptr;
+}
+
+Result<void> set_from_text(ServerOptions& options, const Setting<ServerOptions>& setting, std::string_view shown_name,
+                           std::string_view text) {
+  const Result<SettingValue> value = read_setting_text(setting.type, text);
+  const Result<void> outcome = value ? setting.set(options, *value) : Result<void>(value.error());
+  if (!outcome) return Error{outcome.error().kind, fmt::format("{} {}", shown_name, outcome.error().text)};
+  return {};
+}
+
+// Whether a variable that no setting has was meant to be one: it names a section, is nearly a known name, or is a key
+// without its section. Container systems add variables of their own for a service called `carillon` or `carillon-server`
+// (CARILLON_SERVICE_HOST, CARILLON_SERVER_PORT_8080_TCP), which were not.
+Result<void> check_unknown_variable(std::string_view name) {
+  for (const std::string_view foreign : {"_SERVICE_HOST", "_SERVICE_PORT", "_PORT_"}) {
+    if (name.find(foreign) != std::string_view::npos) return {};
+  }
+  if (name.ends_with("_PORT")) return {};
+
+  std::vector<std::string> names;
+  for (const auto& setting : server_settings()) names.push_back(environment_name(setting));
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  const auto refused = [&](std::string_view hint) {
+    return Error{ErrorKind::kInvalid, fmt::format("unknown environment variable {}{}", name, hint)};
+  };
+
+  const std::string_view rest = name.substr(kEnvironmentPrefix.size());
+  for (const auto& setting : server_settings()) {
+    if (rest == upper_text(setting.key)) return refused(fmt::format("; did you mean `{}`?", environment_name(setting)));
+  }
+  for (const std::string_view section : setting_sections()) {
+    if (rest.starts_with(upper_text(section) + "_")) return refused(did_you_mean(name, known));
+  }
+  // The common prefix makes every name near to every other; three letters may differ.
+  const std::string_view nearest = nearest_word(name, known);
+  if (!nearest.empty() && edit_distance(name, nearest) <= 3) return refused(fmt::format("; did you mean `{}`?", nearest));
+  return {};
+}
+
+template <class Options>
+std::string markdown_row(const Setting<Options>& setting) {
+  return fmt::format("| `{}` | `{}` | {} | {} |\n", setting.key, setting.show(Options()), setting.takes, setting.help);
+}
+
+}  // namespace
+
+std::span<const Setting<ServerOptions>> server_settings() {
+  static const std::vector<Setting<ServerOptions>> table = make_server_settings();
+  return table;
+}
+
+std::span<const Setting<ChannelRule>> channel_settings() {
+  static const std::vector<Setting<ChannelRule>> table = make_channel_settings();
+  return table;
+}
+
+std::span<const std::string_view> setting_sections() {
+  static const std::vector<std::string_view> sections = [] {
+    std::vector<std::string_view> names;
+    for (const auto& setting : server_settings()) {
+      if (names.empty() || names.back() != setting.section) names.push_back(setting.section);
+    }
+    return names;
+  }();
+  return sections;
+}
+
+std::string environment_name(const Setting<ServerOptions>& setting) {
+  return fmt::format("{}{}_{}", kEnvironmentPrefix, upper_text(setting.section), upper_text(setting.key));
+}
+
+Result<SettingValue> read_setting_text(SettingType type, std::string_view text) {
+  switch (type) {
+    case SettingType::kFlag:
+      if (text == "true" || text == "1") return SettingValue(true);
+      if (text == "false" || text == "0") return SettingValue(false);
+      return Error{ErrorKind::kInvalid, fmt::format("takes true or false, not {}", toml_text(text))};
+    case SettingType::kCount: {
+      std::int64_t number = 0;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+      if (error != std::errc() || end != text.data() + text.size()) {
+        return Error{ErrorKind::kInvalid, fmt::format("takes a whole number, not {}", toml_text(text))};
+      }
+      return SettingValue(number);
+    }
+    case SettingType::kTexts: {
+      std::vector<std::string> parts;
+      while (!text.empty()) {
+        const std::size_t comma = text.find(',');
+        parts.emplace_back(text.substr(0, comma));
+        text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+      }
+      return SettingValue(std::move(parts));
+    }
+    case SettingType::kSize:
+    case SettingType::kDuration:
+    case SettingType::kText:
+    case SettingType::kChoice: return SettingValue(std::string(text));
+  }
+  return SettingValue(std::string(text));
+}
+
+Result<void> set_option(ServerOptions& options, const NamedValue& value) {
+  if (const auto* setting = find_setting(value.name)) return set_from_text(options, *setting, value.shown, value.text);
+  std::vector<std::string> names;
+  for (const auto& setting : server_settings()) names.push_back(setting.name());
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  return Error{ErrorKind::kInvalid, fmt::format("unknown setting `{}`{}", value.name, did_you_mean(value.name, known))};
+}
+
+Result<void> apply_environment(ServerOptions& options, const char* const* environment) {
+  for (; environment != nullptr && *environment != nullptr; ++environment) {
+    const std::string_view entry = *environment;
+    if (!entry.starts_with(kEnvironmentPrefix)) continue;
+    const std::size_t equals = entry.find('=');
+    if (equals == std::string_view::npos) continue;
+    const std::string_view name = entry.substr(0, equals);
+    const auto table = server_settings();
+    const auto known =
+        std::find_if(table.begin(), table.end(), [&](const auto& setting) { return environment_name(setting) == name; });
+    const Result<void> outcome =
+        known == table.end() ? check_unknown_variable(name) : set_from_text(options, *known, name, entry.substr(equals + 1));
+    if (!outcome) return outcome.error();
+  }
+  return {};
+}
+
+std::string options_toml(const ServerOptions& options) {
+  std::string out;
+  for (const std::string_view section : setting_sections()) {
+    out += fmt::format("{}[{}]\n", out.empty() ? "" : "\n", section);
+    for (const auto& setting : server_settings()) {
+      if (setting.section == section) out += fmt::format("{} = {}\n", setting.key, setting.show(options));
+    }
+  }
+  for (const ChannelRule& rule : options.channels) {
+    out += "\n[[channels]]\n";
+    for (const auto& setting : channel_settings()) out += fmt::format("{} = {}\n", setting.key, setting.show(rule));
+  }
+  return out;
+}
+
+std::string settings_markdown() {
+  constexpr std::string_view kHead = "\n| key | default | takes | meaning |\n|---|---|---|---|\n";
+  std::string out;
+  for (const std::string_view section : setting_sections()) {
+    out += fmt::format("### `[{}]`\n{}", section, kHead);
+    for (const auto& setting : server_settings()) {
+      if (setting.section == section) out += markdown_row(setting);
+    }
+    out += '\n';
+  }
+  out += fmt::format("### `[[channels]]`\n{}", kHead);
+  for (const auto& setting : channel_settings()) out += markdown_row(setting);
+  return out;
+}
+
+}  // namespace carillon
