@@ -1,0 +1,93 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "app/client_flags.h"
+#include "app/commands.h"
+#include "client/subscriber.h"
+
+namespace carillon {
+namespace {
+
+constexpr const char* kFooter = R"(
+Prints every event as one line of JSON, at once. What else there is to say (a lost connection, events that could not be
+recovered) goes to standard error. When the connection is lost it comes back by itself and goes on after the last event
+printed.
+
+A repository's channel hears its sub-channels (repo:alice/app hears repo:alice/app/prs); `all` hears everything.
+
+Examples:
+  carillon sub room:42
+  carillon sub repo:alice/app org:acme --dotted
+  carillon sub room:42 --since-beginning --count 10
+  carillon sub room:42 --recover 1f3a5b:120        # after the event with this epoch and offset
+  carillon sub room:42 | jq .data
+
+Exit codes: 0 after --count events, 1 the server could not be reached at first or refused, 2 the command line was wrong.)";
+
+struct SubFlags {
+  ClientFlags client;
+  SubscriberOptions options;
+  std::string recover;
+  std::size_t count = 0;  // 0: without end.
+  bool no_reconnect = false;
+};
+
+class Printer : public SubscriberListener {
+ public:
+  explicit Printer(std::size_t count) : left_(count) {}
+
+  bool on_event(std::string_view line) override {
+    failed_ = std::fwrite(line.data(), 1, line.size(), stdout) != line.size() || std::fputc('\n', stdout) == EOF ||
+              std::fflush(stdout) != 0;
+    return !failed_ && (left_ == 0 || --left_ > 0);
+  }
+  void on_notice(std::string_view text) override {
+    std::fprintf(stderr, "carillon: %.*s\n", static_cast<int>(text.size()), text.data());
+  }
+  bool failed() const { return failed_; }
+
+ private:
+  std::size_t left_;
+  bool failed_ = false;
+};
+
+void sub(SubFlags& flags) {
+  if (!flags.recover.empty()) {
+    Result<ClientPosition> position = parse_position(flags.recover);
+    if (!position) throw CLI::ValidationError("--recover", position.error().text);
+    if (flags.options.start.channels.size() != 1) {
+      throw CLI::ValidationError("--recover", "is the position in one channel; name only one");
+    }
+    flags.options.start.recover = *std::move(position);
+  }
+  flags.options.api_key = flags.client.api_key;
+  flags.options.reconnect = !flags.no_reconnect;
+  Printer printer(flags.count);
+  const Result<void> outcome = Subscriber(flags.client.parsed_url(), flags.options, printer).run();
+  if (!outcome) fail_command(outcome.error().text.c_str());
+  if (printer.failed()) fail_command("cannot write to standard output");
+}
+
+}  // namespace
+
+void add_sub_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand("sub", "Subscribe to channels and print their events");
+  const auto flags = std::make_shared<SubFlags>();
+  command->add_option("CHANNEL", flags->options.start.channels, "What to hear, such as room:42 or repo:alice/app")->required();
+  command->add_flag("--dotted", flags->options.dotted, "Event kinds as pr.opened rather than pr_opened");
+  CLI::Option* recover =
+      command->add_option("--recover", flags->recover, "Begin after this position of the channel")->type_name("EPOCH:OFFSET");
+  command->add_flag("--since-beginning", flags->options.start.since_beginning, "Begin with all that the channels have kept")
+      ->excludes(recover);
+  command->add_option("--count", flags->count, "End after this many events")->type_name("N")->check(CLI::PositiveNumber);
+  command->add_flag("--no-reconnect", flags->no_reconnect, "End when the connection is lost");
+  command->add_option("--path", flags->options.path, "Where the server has its native WebSocket")
+      ->type_name("PATH")
+      ->capture_default_str();
+  flags->client.add_to(*command);
+  command->footer(kFooter);
+  command->callback([flags] { sub(*flags); });
+}
+
+}  // namespace carillon
