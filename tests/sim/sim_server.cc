@@ -1,0 +1,100 @@
+#include "sim/sim_server.h"
+
+#include "server/part_options.h"
+
+namespace carillon {
+namespace {
+
+constexpr Millis kExpirePeriod{5'000};
+
+ApiOptions api_options(const ServerOptions& options) {
+  return {.path = options.http.api_path,
+          .publish = {.payload_bytes_max = options.limits.message_bytes, .batch_max = options.limits.batch_max},
+          .event_names = options.native.event_names,
+          .history_page_max = options.limits.history_page_max};
+}
+
+Identify trust_everybody() {
+  return
+      [trusted = std::make_shared<const Identity>(Identity{.user = {}, .trusted = true})](const Exchange&) { return trusted; };
+}
+
+}  // namespace
+
+SimRooms::SimRooms(Hub& hub, Shard& shard, Random& random, const ServerOptions& options, Routes& routes)
+    : native_(shard, trust_everybody(), options.native, options.limits, "carillon/" CARILLON_VERSION),
+      sse_(shard, random, trust_everybody(), options.sse, options.native.event_names,
+           {.refuse_unknown_types = options.native.refuse_unknown_types}),
+      api_(hub, shard.loop(), access_, api_options(options), {.version = CARILLON_VERSION, .limits = options.limits}) {
+  native_.add_routes(routes);
+  sse_.add_routes(routes);
+  api_.add_routes(routes);
+}
+
+SimCore::SimCore(SimWorld& world, const ServerOptions& server_options)
+    : options(server_options),
+      random(world.random().next_u64()),
+      rules(options.channels),
+      policy(rules),
+      engine(world.clock(), random, engine_options(options, rules)),
+      hub(engine, world.clock(), policy, hub_options(options)) {}
+
+SimServer::SimServer(SimWorld& world, const ServerOptions& options, std::size_t loops) : world_(world), core_(world, options) {
+  shared_.options = edge_options(options, 10'000);
+  shared_.origins = Origins(options.origins, true);
+  for (std::size_t i = 0; i < loops; ++i) {
+    Lane lane;
+    lane.loop = &world.add_loop();
+    lane.shard = &hub().add_shard(*lane.loop);
+    lane.edge = std::make_unique<Edge>(shared_, *lane.loop, world.clock(), core_.random, lane.shard->frame_memory());
+    lane.rooms = std::make_unique<SimRooms>(hub(), *lane.shard, core_.random, core_.options, lane.edge->router());
+    lane.edge->start();
+    lanes_.push_back(std::move(lane));
+  }
+  expire_timer_ = std::make_unique<CallbackTimer>([this] { expire(); });
+  lanes_.front().loop->schedule(*expire_timer_, kExpirePeriod);
+}
+
+// Nothing may be left for the loops that speaks of what goes now.
+SimServer::~SimServer() {
+  world_.settle();
+}
+
+void SimServer::expire() {
+  core_.engine.expire();
+  lanes_.front().loop->schedule(*expire_timer_, kExpirePeriod);
+}
+
+SimServer::Connected SimServer::connect(const SimNetworkOptions& network) {
+  Lane& lane = lanes_[world_.random().below(lanes_.size())];
+  auto connection = std::make_shared<SimConnection>(world_, network, *lane.loop, connection_count_++);
+  const Millis way = world_.random().between(network.delay_min, network.delay_max);
+  connection->arrive_after(world_.now() + way);
+  auto stream = connection->open(SimConnection::Side::kServer);
+  world_.after(way, [this, &lane, stream = std::move(stream)]() mutable {
+    if (draining_) return stream->close();
+    lane.loop->post([&lane, stream = std::move(stream)]() mutable { lane.edge->on_stream(std::move(stream)); });
+  });
+  return {connection, connection->open(SimConnection::Side::kClient)};
+}
+
+void SimServer::drain() {
+  draining_ = true;
+  for (Lane& lane : lanes_) {
+    lane.loop->post([this, &lane] { lane.edge->drain(Millis(core_.options.drain_time), [this] { ++drained_; }); });
+  }
+}
+
+std::size_t SimServer::frame_bytes() const {
+  std::size_t bytes = 0;
+  for (const Lane& lane : lanes_) bytes += lane.shard->frame_memory().bytes;
+  return bytes;
+}
+
+std::uint64_t SimServer::timeouts() const {
+  std::uint64_t total = 0;
+  for (const Lane& lane : lanes_) total += lane.edge->counters().timeouts_total.get();
+  return total;
+}
+
+}  // namespace carillon
