@@ -1,0 +1,11 @@
+# The program: a thin main over its commands, which the tests run too.
+file(GLOB program_sources CONFIGURE_DEPENDS src/app/*.cc)
+list(FILTER program_sources EXCLUDE REGEX "/main\\.cc$|_test\\.cc$")
+if(program_sources)
+  find_package(CLI11 REQUIRED)
+  add_library(carillon_commands OBJECT ${program_sources})
+  target_link_libraries(carillon_commands PUBLIC carillon_internal CLI11::CLI11)
+  add_executable(carillon_program src/app/main.cc)
+  set_target_properties(carillon_program PROPERTIES OUTPUT_NAME carillon)
+  target_link_libraries(carillon_program PRIVATE carillon_commands)
+endif()
