@@ -31,6 +31,11 @@ enum class ChannelAccess {
 // How event kinds are written where the client did not choose: `pr_opened` or `pr.opened`.
 enum class EventNames { kUnderscore, kDotted };
 
+enum class PushTarget {
+  kAll,     // Everybody on the channel, the client that pushed too.
+  kOthers,  // Everybody else.
+};
+
 // What holds on the channels that `match` fits. The first rule of the list that fits decides; a channel that none fits
 // has a rule made of these defaults.
 struct ChannelRule {
@@ -45,6 +50,10 @@ struct ChannelRule {
   ChannelAccess publish = ChannelAccess::kKey;
   // Subscribing, and reading history.
   ChannelAccess subscribe = ChannelAccess::kOpen;
+  // Whether clients can be present here, and hear who is: those who may subscribe.
+  bool presence = false;
+  // Who hears what a client of a protocol with topics (Phoenix) pushes.
+  PushTarget push = PushTarget::kAll;
 
   friend bool operator==(const ChannelRule&, const ChannelRule&) = default;
 };
@@ -134,6 +143,20 @@ struct SseOptions {
   friend bool operator==(const SseOptions&, const SseOptions&) = default;
 };
 
+struct PresenceOptions {
+  // Who came and went is gathered for so long and then told at once. 0: within the turn of the loop.
+  Milliseconds period{0};
+  // Members of one channel that are told of by name. With more, clients hear only how many there are, until there are less than
+  // nine tenths of it again; the HTTP API lists them all at any time.
+  std::size_t list_max = 1000;
+  // Of what one client says of itself: beyond it, it is refused.
+  std::size_t meta_bytes = 1024;
+  // How long other nodes keep this node's members after they last heard of it.
+  Milliseconds lease = std::chrono::seconds(30);
+
+  friend bool operator==(const PresenceOptions&, const PresenceOptions&) = default;
+};
+
 struct WebhookOptions {
   std::string github_path = "/webhooks/github";
   std::string gitea_path = "/webhooks/gitea";  // Gitea and Forgejo.
@@ -186,6 +209,7 @@ struct ServerOptions {
 
   LimitsOptions limits;
   std::vector<ChannelRule> channels;
+  PresenceOptions presence;
   EngineOptions engine;
   HttpOptions http;
   WebSocketOptions websocket;

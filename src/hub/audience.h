@@ -10,9 +10,17 @@ namespace carillon {
 
 class Session;
 
+enum Watch : std::uint32_t {
+  kNotWatching,
+  kStateWanted,  // Hears nothing until it has been told who is there.
+  kWatching,
+  kStateLost,  // A diff was dropped because it reads too slowly; told anew who is there when there is room.
+};
+
 struct Member {
   Session* session;    // Null: left while the members were being walked; its place is freed after the walk.
-  std::uint32_t slot;  // Its place among the session's subscriptions.
+  std::uint32_t slot : 30;  // Its place among the session's subscriptions.
+  std::uint32_t watch : 2 = 0;  // A Watch: whether it hears who comes and goes.
   // Not 0: the Join that is still reading what the member missed; publications are held there for it.
   std::uint32_t join = 0;
 };

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
+#include "hub/presence.h"
 #include "hub/publication.h"
 
 namespace carillon {
@@ -13,6 +15,12 @@ class Encoding {
   virtual ~Encoding() = default;
   // Appends the whole message, framing included. Called on the encoding's own loop, once per publication and loop.
   virtual void encode(const Publication& publication, std::string& out) const = 0;
+  // Whether that message is bytes rather than text, for links that tell them apart.
+  virtual bool is_binary(const Publication&) const { return false; }
+  // Who came and went; and only how many there are, where there are too many to name. Appending nothing: this protocol does
+  // not tell of it.
+  virtual void encode_presence(const PresenceDiff&, std::string&) const {}
+  virtual void encode_presence_counts(std::string_view /*channel*/, const PresenceCounts&, std::string&) const {}
 };
 
 }  // namespace carillon

@@ -18,6 +18,7 @@
 
 #include "base/unique_function.h"
 #include "carillon/result.h"
+#include "hub/presence_store.h"
 #include "hub/publication.h"
 
 namespace carillon {
@@ -71,6 +72,8 @@ class Engine {
   // Channels that keep anything, whose names begin with `prefix`, in the order of their names after `after`.
   virtual void channels(std::string prefix, std::string after, std::size_t count_max,
                         UniqueFunction<void(Result<std::vector<ChannelRecord>>)> done) = 0;
+
+  virtual PresenceStore& presence() = 0;
 };
 
 }  // namespace carillon

@@ -26,12 +26,14 @@ class Frame {
     std::uint32_t messages = 1;
     // Of a publication's frame: its channel, for telling a client of a gap. Null: an answer, which is never dropped.
     std::shared_ptr<const std::string> channel;
+    bool presence = false;  // It tells who came and went, no publications.
   };
 
   static FramePtr make(FrameMemory& memory, std::string_view bytes, About about);
 
   std::string_view bytes() const { return {reinterpret_cast<const char*>(this + 1), size_}; }
   std::uint32_t messages() const { return about_.messages; }
+  bool tells_presence() const { return about_.presence; }
   bool droppable() const { return about_.channel != nullptr; }
   const std::string& channel() const { return *about_.channel; }
 

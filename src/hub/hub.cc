@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "base/check.h"
 #include "base/utf8.h"
@@ -53,6 +54,7 @@ Result<void> check_draft(const Draft& draft) {
 Hub::Hub(Engine& engine, const Clock& clock, const Policy& policy, const HubOptions& options)
     : engine_(engine), clock_(clock), policy_(policy), options_(options) {
   engine_.set_events(*this);
+  engine_.presence().set_events(*this);
 }
 
 Hub::~Hub() {
@@ -101,6 +103,28 @@ void Hub::on_publication(const PublicationPtr& publication) {
     return listener == nullptr;
   });
   listener_count_.store(listeners_.size(), std::memory_order_release);
+}
+
+void Hub::on_presence(const PresenceDiffPtr& diff) {
+  std::uint64_t loops = interest_.loops_hearing(diff->channel);
+  for (; loops != 0; loops &= loops - 1) shards_[static_cast<std::size_t>(__builtin_ctzll(loops))]->push(diff);
+}
+
+void Hub::presence(std::string channel, UniqueFunction<void(Result<PresenceStatePtr>)> done) {
+  engine_.presence().state(std::move(channel), std::move(done));
+}
+
+void Hub::presence_counts(std::string channel, UniqueFunction<void(Result<PresenceCounts>)> done) {
+  engine_.presence().counts(std::move(channel), std::move(done));
+}
+
+void Hub::close_channel(Loop& loop, CloseChannel close, UniqueFunction<void(std::size_t)> done) {
+  if (close.crash) engine_.presence().crash(close.channel, close.reason);
+  const auto shared = std::make_shared<const CloseChannel>(std::move(close));
+  const auto ask = [shared](Shard& shard) { return shard.close_channel(shared->channel, shared->reason, shared->crash); };
+  ask_all<std::size_t>(shards_, loop, ask, [done = std::move(done)](std::vector<std::size_t> closed) mutable {
+    done(std::accumulate(closed.begin(), closed.end(), std::size_t{0}));
+  });
 }
 
 std::shared_ptr<Listener> Hub::listen(std::size_t capacity) {

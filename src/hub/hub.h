@@ -40,6 +40,17 @@ struct HubOptions {
   // Channels under one subscription whose positions are reported; with more, recovery is not promised. Channels that keep no
   // history are not looked at.
   std::size_t recover_channels_max = 100;
+
+  // Changes of presence are gathered for so long and told in one diff a channel. 0: for the rest of the turn.
+  Millis presence_period{0};
+  // With more members present in a channel, those who watch it hear only how many there are, about once a second; when there
+  // are less than nine tenths of this again, they are told who.
+  std::size_t presence_list_max = 1000;
+  // Bytes of one member's meta, and of its key; more are refused with kLimit.
+  std::size_t presence_meta_bytes_max = 1024;
+  std::size_t presence_key_bytes_max = 255;
+  // How long the other nodes keep this node's members after they last heard of it.
+  Millis presence_lease{30'000};
 };
 
 struct HubStats {
@@ -65,7 +76,7 @@ struct SessionInfo {
   std::size_t outbox_bytes = 0;
 };
 
-class Hub final : private EngineEvents {
+class Hub final : private EngineEvents, private PresenceEvents {
  public:
   Hub(Engine& engine, const Clock& clock, const Policy& policy, const HubOptions& options);
   ~Hub();
@@ -77,6 +88,21 @@ class Hub final : private EngineEvents {
   void publish(Draft draft, UniqueFunction<void(Result<Receipt>)> done);
   void history(HistoryQuery query, UniqueFunction<void(Result<HistoryPage>)> done);
   void remove_history(std::string channel, UniqueFunction<void(Result<void>)> done);
+
+  // Who is present in the channel, in full however many they are; `done` is called once, inside the call or later, on any
+  // thread.
+  void presence(std::string channel, UniqueFunction<void(Result<PresenceStatePtr>)> done);
+  void presence_counts(std::string channel, UniqueFunction<void(Result<PresenceCounts>)> done);
+
+  // Ends the subscriptions of every client here to exactly this channel, and with them who is present. With `crash` clients
+  // whose protocol knows the difference are told that it went wrong, and come back by themselves. `done`, called on `loop`,
+  // hears how many subscriptions there were.
+  struct CloseChannel {
+    std::string channel;
+    std::string reason;
+    bool crash = false;
+  };
+  void close_channel(Loop& loop, CloseChannel close, UniqueFunction<void(std::size_t)> done);
 
   // One text to every client, whatever it is subscribed to.
   void announce(Bytes text);
@@ -109,6 +135,7 @@ class Hub final : private EngineEvents {
   friend class Shard;
 
   void on_publication(const PublicationPtr& publication) override;
+  void on_presence(const PresenceDiffPtr& diff) override;
 
   Engine& engine_;
   const Clock& clock_;

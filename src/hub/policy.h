@@ -15,6 +15,8 @@ class Policy {
   virtual Result<void> may_subscribe(const Identity& identity, std::string_view channel) const = 0;
   virtual Result<void> may_publish(const Identity& identity, std::string_view channel) const = 0;
   virtual Result<void> may_read_history(const Identity& identity, std::string_view channel) const = 0;
+  // Being present and hearing who is. kForbidden also where the channel has no presence.
+  virtual Result<void> may_see_presence(const Identity& identity, std::string_view channel) const = 0;
 };
 
 }  // namespace carillon

@@ -45,6 +45,7 @@ struct Draft {
   PayloadFormat format = PayloadFormat::kJson;
   IdentityPtr identity;  // Null: anonymous.
   SessionId publisher_session = 0;
+  bool to_others = false;  // The publishing session does not get its own copy.
   Tags tags;
   // Empty: none. A second draft with the same key on the same channel within the engine's idempotency window is not
   // published again; its receipt is the first one's.
@@ -61,7 +62,10 @@ struct Publication {
   PayloadFormat format = PayloadFormat::kJson;
   IdentityPtr identity;
   SessionId publisher_session = 0;
+  bool to_others = false;  // The publishing session does not get its own copy.
   Tags tags;
+
+  bool is_for(SessionId session) const { return !to_others || publisher_session != session; }
 
  private:
   mutable std::atomic<std::uint32_t> references_{0};

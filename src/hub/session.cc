@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.h"
 #include "hub/audience.h"
+#include "hub/session_text.h"
 #include "hub/shard.h"
 
 namespace carillon {
@@ -95,6 +97,60 @@ void Session::history(HistoryQuery query, Ticket ticket) {
   });
 }
 
+Result<void> Session::set_presence(std::string_view channel, std::string key, std::string meta) {
+  if (Result<void> allowed = may_have_presence(channel); !allowed) return allowed;
+  const HubOptions& options = shard_.hub().options();
+  if (key.empty() || key.size() > options.presence_key_bytes_max || !is_utf8(key)) {
+    return Error{ErrorKind::kInvalid,
+                 fmt::format("a presence key is 1 to {} bytes of UTF-8", options.presence_key_bytes_max)};
+  }
+  if (meta.size() > options.presence_meta_bytes_max) {
+    return Error{ErrorKind::kLimit, fmt::format("presence meta: {} bytes, at most {}", meta.size(),
+                                                options.presence_meta_bytes_max)};
+  }
+  find_exact(channel)->present = true;
+  shard_.change_presence(channel, {.kind = PresenceChange::Kind::kSet,
+                                   .member = session_text(id_),
+                                   .key = std::move(key),
+                                   .meta = std::move(meta)});
+  return {};
+}
+
+bool Session::clear_presence(std::string_view channel) {
+  Subscription* const subscription = find_exact(channel);
+  return subscription != nullptr && shard_.clear_presence(*this, *subscription);
+}
+
+Result<void> Session::watch_presence(std::string_view channel) {
+  if (Result<void> allowed = may_have_presence(channel); !allowed) return allowed;
+  shard_.watch_presence(*this, *find_exact(channel));
+  return {};
+}
+
+bool Session::unwatch_presence(std::string_view channel) {
+  Subscription* const subscription = find_exact(channel);
+  return subscription != nullptr && shard_.unwatch_presence(*subscription);
+}
+
+void Session::presence(std::string channel, Ticket ticket) {
+  if (ended_) return;
+  if (Result<void> allowed = shard_.hub().policy().may_see_presence(identity(), channel); !allowed) {
+    return client_.on_presence(ticket, allowed.error());
+  }
+  shard_.hub().presence(std::move(channel), [&shard = shard_, id = id_, ticket](Result<PresenceStatePtr> outcome) mutable {
+    shard.run_here([&shard, id, ticket, outcome = std::move(outcome)] {
+      if (Session* const session = shard.find_session(id)) session->client_.on_presence(ticket, outcome);
+    });
+  });
+}
+
+Result<void> Session::may_have_presence(std::string_view channel) {
+  if (ended_) return Error{ErrorKind::kConflict, "the session has ended"};
+  if (Result<void> allowed = shard_.hub().policy().may_see_presence(identity(), channel); !allowed) return allowed;
+  if (find_exact(channel) != nullptr) return {};
+  return Error{ErrorKind::kConflict, "presence: subscribe to the channel first"};
+}
+
 void Session::enqueue(FramePtr frame) {
   if (ended_ || ending_ == Ending::kWanted) return;
   const std::size_t bytes = frame->bytes().size();
@@ -121,6 +177,11 @@ void Session::end(EndReason reason) {
 
 const Member& Session::member(const Subscription& subscription) const {
   return subscription.audience->members[subscription.index];
+}
+
+Session::Subscription* Session::find_exact(std::string_view channel) {
+  const Audience* const audience = shard_.find_audience({.kind = Selector::Kind::kExact, .base = std::string(channel)});
+  return audience == nullptr ? nullptr : find(*audience);
 }
 
 // Looks through the shorter of the two lists: many subscriptions and many members seldom come together.

@@ -78,6 +78,12 @@ class SessionClient {
   // Publications were dropped because this client reads too slowly. Called when its outbox is no more than half full, so that
   // telling does not itself fill it; what was dropped until then is told in one.
   virtual void on_gap(std::span<const Gap> gaps) = 0;
+  // Who is present in a channel that the session began to watch, or of which it lost a diff. Diffs follow by the session's
+  // encoding.
+  virtual void on_presence_state(const PresenceState&) {}
+  virtual void on_presence(Ticket, const Result<PresenceStatePtr>&) {}
+  // The hub ended the subscription to exactly this channel; `crash`: something went wrong, it may be tried again.
+  virtual void on_unsubscribed(std::string_view /*channel*/, std::string_view /*reason*/, bool /*crash*/) {}
   // A text for every client, whatever it is subscribed to.
   virtual void on_announcement(const Bytes& text) = 0;
   // The hub wants this session gone: say so to the client and close. After a slow consumer's call nothing more is queued.
@@ -124,6 +130,20 @@ class Session {
   // Answered by on_history, maybe inside the call.
   void history(HistoryQuery query, Ticket ticket);
 
+  // Presence in a channel that this session has subscribed to by exactly its name (else kConflict), where the policy has
+  // presence. It ends with the subscription.
+  //
+  // Becomes present, or is present with another key and meta from now on. `meta` is a JSON object text, or empty. Errors also
+  // kLimit: too long.
+  Result<void> set_presence(std::string_view channel, std::string key, std::string meta);
+  // False: it was not present.
+  bool clear_presence(std::string_view channel);
+  // on_presence_state follows by the end of the turn, or later, and after it what changes. Watching already: told anew.
+  Result<void> watch_presence(std::string_view channel);
+  bool unwatch_presence(std::string_view channel);
+  // Answered by on_presence, maybe inside the call. Needs no subscription.
+  void presence(std::string channel, Ticket ticket);
+
   // Queues a frame and has on_outbox called at the end of this turn. An empty outbox takes a frame of any size; passing the
   // byte limit with answers alone wants the session's end as a slow consumer: a client that asks must also read.
   void enqueue(FramePtr frame);
@@ -140,10 +160,13 @@ class Session {
     Audience* audience;
     std::uint32_t index;     // Its place among the audience's members.
     bool recovered = false;  // It was made with `recover`.
+    bool present = false;
   };
   enum class Ending : std::uint8_t { kNo, kTelling, kWanted };
 
   Subscription* find(const Audience& audience);
+  Subscription* find_exact(std::string_view channel);
+  Result<void> may_have_presence(std::string_view channel);
   const Member& member(const Subscription& subscription) const;
 
   // What a delivery touches comes first: one cache line.
@@ -156,6 +179,7 @@ class Session {
   bool ended_ = false;
   Ending ending_ = Ending::kNo;
   bool flushing_ = false;
+  bool presence_lost_ = false;  // A member of it is kStateLost.
 
   SessionId id_ = 0;
   Shard& shard_;

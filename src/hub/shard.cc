@@ -10,13 +10,29 @@ constexpr int kLoopShift = 56;
 constexpr int kSerialShift = 24;
 constexpr std::uint64_t kSlotMask = (std::uint64_t{1} << kSerialShift) - 1;
 
+constexpr std::uint32_t kSlotBits = (std::uint32_t{1} << 30) - 1;  // Of a member's slot.
+
 constexpr std::size_t kUserAgentBytesMax = 200;
 constexpr std::size_t kUserAgentsMax = 10'000;
 
 }  // namespace
 
-Shard::Shard(Hub& hub, Loop& loop, unsigned index) : hub_(hub), loop_(loop), index_(index) {
+Shard::Shard(Hub& hub, Loop& loop, unsigned index)
+    : hub_(hub),
+      loop_(loop),
+      index_(index),
+      presence_timer_([this] { send_presence_changes(); }),
+      second_timer_([this] { on_presence_second(); }),
+      lease_timer_([this] { renew_lease(); }) {
   loop.add_turn_end(*this);
+  if (index_ == 0) renew_lease();
+}
+
+// One loop speaks for the node.
+void Shard::renew_lease() {
+  const Millis lease = hub_.options().presence_lease;
+  hub_.engine_.presence().renew(lease.count());
+  loop_.schedule(lease_timer_, lease / 3);
 }
 
 Shard::~Shard() {
@@ -97,7 +113,7 @@ Session::Subscription& Shard::add_member(Session& session, const Selector& selec
     hub_.interest_.add(selector, index_);
   }
   Audience& audience = *found;
-  audience.members.push_back({.session = &session, .slot = static_cast<std::uint32_t>(session.subscriptions_.size())});
+  audience.members.push_back({.session = &session, .slot = static_cast<std::uint32_t>(session.subscriptions_.size()) & kSlotBits});
   session.subscriptions_.push_back({.audience = &audience, .index = static_cast<std::uint32_t>(audience.members.size() - 1)});
   counters_.subscriptions.add();
   return session.subscriptions_.back();
@@ -106,13 +122,14 @@ Session::Subscription& Shard::add_member(Session& session, const Selector& selec
 // Takes the last of each list into the freed place, so that leaving costs the same however many there are. Members that are
 // being walked keep their places.
 std::unique_ptr<Join> Shard::remove_member(Session& session, std::uint32_t slot) {
+  end_presence(session, session.subscriptions_[slot]);
   const Session::Subscription leaving = session.subscriptions_[slot];
   Audience& audience = *leaving.audience;
   Member& member = audience.members[leaving.index];
   std::unique_ptr<Join> join = take_join(member);
 
   Session::Subscription& last = session.subscriptions_.back();
-  last.audience->members[last.index].slot = slot;
+  last.audience->members[last.index].slot = slot & kSlotBits;
   session.subscriptions_[slot] = last;
   session.subscriptions_.pop_back();
   counters_.subscriptions.subtract();
@@ -152,10 +169,21 @@ void Shard::push(PublicationPtr publication) {
   if (wake && !loop_.in_loop_thread()) loop_.post([] {});
 }
 
+void Shard::push(PresenceDiffPtr diff) {
+  bool wake;
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    wake = presence_inbox_.empty();
+    presence_inbox_.push_back(std::move(diff));
+  }
+  if (wake && !loop_.in_loop_thread()) loop_.post([] {});
+}
+
 void Shard::on_turn_end() {
   // Answers and deliveries may lead to more of both; what is left after some rounds waits for the next turn.
   for (int round = 0; round < 8 && (round == 0 || work_left()); ++round) {
     deliver_inbox();
+    settle_presence();
     run_completions();
     flush_ready();
   }
@@ -165,9 +193,10 @@ void Shard::on_turn_end() {
 }
 
 bool Shard::work_left() {
-  if (!ready_.empty() || !completions_.empty()) return true;
+  if (!ready_.empty() || !completions_.empty() || !presence_waiting_.empty()) return true;
+  if (!presence_changed_.empty() && !presence_timer_.armed()) return true;
   const std::lock_guard lock(inbox_mutex_);
-  return !inbox_.empty();
+  return !inbox_.empty() || !presence_inbox_.empty();
 }
 
 void Shard::mark_ready(Session& session) {
@@ -194,9 +223,12 @@ void Shard::flush_ready() {
 void Shard::flush(Session& session) {
   if (std::exchange(session.flushing_, true)) return;
   if (!session.outbox_.empty()) session.client_.on_outbox();
-  if (session.gaps_ != nullptr && !session.ended_ && session.outbox_.bytes() <= outbox_limit() / 2) {
-    const auto gaps = std::move(session.gaps_);
-    session.client_.on_gap(*gaps);
+  if (!session.ended_ && session.outbox_.bytes() <= outbox_limit() / 2) {
+    if (session.gaps_ != nullptr) {
+      const auto gaps = std::move(session.gaps_);
+      session.client_.on_gap(*gaps);
+    }
+    if (session.presence_lost_ && !session.ended_) find_lost_presence(session);
   }
   session.flushing_ = false;
 }

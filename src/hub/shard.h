@@ -19,6 +19,7 @@
 #include "hub/audience.h"
 #include "hub/hub.h"
 #include "hub/join.h"
+#include "hub/presence_store.h"
 #include "hub/session.h"
 
 namespace carillon {
@@ -35,6 +36,7 @@ class Shard final : public TurnEnd {
   // A publication for this loop. Any thread; the caller keeps each channel's order. On the loop's own thread it is delivered
   // at this turn's end, or, if that has been, with the next turn, whatever causes that one.
   void push(PublicationPtr publication);
+  void push(PresenceDiffPtr diff);
 
   Session* find_session(SessionId id);
   void on_turn_end() override;
@@ -50,6 +52,24 @@ class Shard final : public TurnEnd {
   // The publications of one channel in one turn.
   struct Group {
     std::vector<PublicationPtr> publications;
+    std::vector<SessionId> left_out;  // Publishers who do not get their own; sorted.
+  };
+  // What this loop knows of one channel's presence: while somebody here watches it, or has changed it this period.
+  struct ChannelPresence {
+    std::vector<PresenceChange> changes;  // For the store, oldest first.
+    std::size_t watchers = 0;
+    std::vector<SessionId> waiting;      // Of the watchers: who is to be told who is there.
+    bool asking = false;                 // The store owes a state.
+    std::vector<PresenceDiffPtr> held;   // What came meanwhile, for those who wait.
+    bool crowded = false;                // Only counts are told.
+    bool counts_due = false;
+    PresenceCounts counts;               // While crowded.
+  };
+  // What those who watch are told: a diff, or only how many there are.
+  struct PresenceNews {
+    std::string_view channel;
+    const PresenceDiff* diff = nullptr;
+    PresenceCounts counts;
   };
   struct Completion {
     SessionId session;
@@ -84,6 +104,30 @@ class Shard final : public TurnEnd {
   bool leave_out_heard(const Session& session, Join& join);
   bool still_member(Session& session, const Join& join);
 
+  // Presence: shard_presence.cc.
+  ChannelPresence& presence_of(std::string_view channel);
+  void forget_presence_if_idle(std::string_view channel);
+  void change_presence(std::string_view channel, PresenceChange change);
+  void watch_presence(Session& session, Session::Subscription& subscription);
+  bool unwatch_presence(Session::Subscription& subscription);
+  bool clear_presence(Session& session, Session::Subscription& subscription);
+  void end_presence(Session& session, Session::Subscription& subscription);
+  void settle_presence();
+  void send_presence_changes();
+  void deliver_presence();
+  void deliver(const PresenceDiffPtr& diff);
+  void tell_presence(const PresenceNews& news);
+  FramePtr presence_frame(const Encoding& encoding, const PresenceNews& news);
+  void want_state(ChannelPresence& presence, const std::string& channel, SessionId session);
+  bool note_crowd(ChannelPresence& presence, const std::string& channel, const PresenceCounts& counts);
+  void ask_presence_states();
+  void take_presence_state(const std::string& channel, Result<PresenceStatePtr> outcome);
+  void tell_waiting(ChannelPresence& presence, const PresenceState& state);
+  void on_presence_second();
+  void lose_presence(Session& session, const std::string& channel);
+  void find_lost_presence(Session& session);
+  std::size_t close_channel(const std::string& channel, std::string_view reason, bool crash);
+
   void complete(SessionId session, Ticket ticket, Result<Receipt> outcome);
 
   bool collect_inbox();
@@ -93,6 +137,7 @@ class Shard final : public TurnEnd {
   void free_place(Audience& audience, std::uint32_t index);
   void deliver(const Group& group);
   void hold_for(const std::vector<JoinId>& joins, const Group& group);
+  void queue_without_own(Session& session, const Group& group, SlowConsumer policy);
   const FrameRun& frames_for(const Encoding& encoding, const Group& group);
   void encode_run(const Encoding& encoding, std::span<const PublicationPtr> publications, FrameRun& out);
   void queue(Session& session, const FramePtr& frame, SlowConsumer policy);
@@ -105,6 +150,7 @@ class Shard final : public TurnEnd {
   // Runs the task on this loop: now, when this is its thread.
   void run_here(Task task);
   bool work_left();
+  void renew_lease();
   void flush_ready();
   void flush(Session& session);
   void run_completions();
@@ -129,6 +175,7 @@ class Shard final : public TurnEnd {
 
   std::mutex inbox_mutex_;
   std::vector<PublicationPtr> inbox_;      // Under inbox_mutex_.
+  std::vector<PresenceDiffPtr> presence_inbox_;  // Under inbox_mutex_.
   std::vector<PublicationPtr> collected_;  // Taken from the inbox, being delivered.
   std::vector<Group> groups_;              // Reused every turn; the first group_count_ are in use.
   std::size_t group_count_ = 0;
@@ -144,6 +191,15 @@ class Shard final : public TurnEnd {
   std::vector<Audience*> to_sweep_;   // With members that are null.
   std::vector<JoinId> finish_ready_;  // Joins whose last page came meanwhile.
   std::vector<JoinId> joining_;       // That hear the group being delivered.
+
+  boost::unordered_flat_map<std::string, std::unique_ptr<ChannelPresence>, NameHash, NameEqual> presences_;
+  std::vector<std::string> presence_changed_;  // Channels with changes that the store has not heard.
+  std::vector<std::string> presence_waiting_;  // Channels with watchers who wait for a state that nobody asked for yet.
+  std::vector<std::string> presence_unanswered_;  // Channels whose state the store could not give.
+  std::vector<std::string> counts_due_;           // Crowded channels whose counts have changed.
+  CallbackTimer presence_timer_;  // Armed while changes wait for their period to end.
+  CallbackTimer second_timer_;    // Armed while counts are due or a state is to be asked for again.
+  CallbackTimer lease_timer_;  // Of the first shard.
 
   LogLimit slow_log_;
   std::vector<Completion> completions_;

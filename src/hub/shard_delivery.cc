@@ -33,11 +33,19 @@ void Shard::deliver_inbox() {
       last_group = found->second;
       if (is_new && ++group_count_ > groups_.size()) groups_.emplace_back();
     }
-    groups_[last_group].publications.push_back(std::move(publication));
+    Group& group = groups_[last_group];
+    if (publication->to_others) [[unlikely]] group.left_out.push_back(publication->publisher_session);
+    group.publications.push_back(std::move(publication));
   }
   collected_.clear();
-  for (std::size_t i = 0; i < group_count_; ++i) deliver(groups_[i]);
-  for (std::size_t i = 0; i < group_count_; ++i) groups_[i].publications.clear();
+  for (std::size_t i = 0; i < group_count_; ++i) {
+    std::ranges::sort(groups_[i].left_out);
+    deliver(groups_[i]);
+  }
+  for (std::size_t i = 0; i < group_count_; ++i) {
+    groups_[i].publications.clear();
+    groups_[i].left_out.clear();
+  }
   if (groups_.size() > 1024) groups_.clear();
   end_walk();
 }
@@ -107,6 +115,10 @@ void Shard::deliver(const Group& group) {
         if (session.delivery_stamp_ == stamp) continue;
         session.delivery_stamp_ = stamp;
       }
+      if (!group.left_out.empty() && std::ranges::binary_search(group.left_out, session.id_)) [[unlikely]] {
+        queue_without_own(session, group, policy);
+        continue;
+      }
       if (session.encoding_ != last_encoding) {
         last_encoding = session.encoding_;
         frames = &frames_for(*last_encoding, group);
@@ -131,9 +143,21 @@ void Shard::hold_for(const std::vector<JoinId>& joins, const Group& group) {
       join.failure = Error{ErrorKind::kUnavailable, "too much was published while the history was read; subscribe again"};
       join.held.clear();
     } else {
-      join.held.insert(join.held.end(), group.publications.begin(), group.publications.end());
+      std::ranges::copy_if(group.publications, std::back_inserter(join.held),
+                           [&](const PublicationPtr& publication) { return publication->is_for(join.session); });
     }
   }
+}
+
+// What others published, in frames of the session's own.
+void Shard::queue_without_own(Session& session, const Group& group, SlowConsumer policy) {
+  std::vector<PublicationPtr> publications = group.publications;
+  std::erase_if(publications, [&](const PublicationPtr& publication) { return !publication->is_for(session.id_); });
+  if (publications.empty()) return;
+  FrameRun frames;
+  encode_run(*session.encoding_, publications, frames);
+  for (const FramePtr& frame : frames) queue(session, frame, policy);
+  counters_.deliveries_total.add(publications.size());
 }
 
 const Shard::FrameRun& Shard::frames_for(const Encoding& encoding, const Group& group) {
@@ -196,6 +220,7 @@ bool Shard::make_room(Session& session, std::size_t bytes, SlowConsumer policy) 
 }
 
 void Shard::count_gap(Session& session, const Frame& dropped) {
+  if (dropped.tells_presence()) return lose_presence(session, dropped.channel());
   if (slow_log_.may_write(loop_.now())) {
     log_info("slow consumer loses the oldest: session={} protocol={} peer={} channel={} waiting_bytes={} others_unlogged={}",
              session_text(session.id_), session.protocol_, session.client_.peer_text(), dropped.channel(),

@@ -32,4 +32,12 @@ Result<void> ChannelPolicy::may_read_history(const Identity& identity, std::stri
   return decide(rules_.find(channel).subscribe, identity, "reading", channel);
 }
 
+Result<void> ChannelPolicy::may_see_presence(const Identity& identity, std::string_view channel) const {
+  const ChannelRule& rule = rules_.find(channel);
+  if (!rule.presence) {
+    return Error{ErrorKind::kForbidden, fmt::format("{} has no presence: set `presence = true` in its rule", channel)};
+  }
+  return decide(rule.subscribe, identity, "the presence of", channel);
+}
+
 }  // namespace carillon

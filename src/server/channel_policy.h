@@ -13,6 +13,7 @@ class ChannelPolicy final : public Policy {
   Result<void> may_subscribe(const Identity& identity, std::string_view channel) const override;
   Result<void> may_publish(const Identity& identity, std::string_view channel) const override;
   Result<void> may_read_history(const Identity& identity, std::string_view channel) const override;
+  Result<void> may_see_presence(const Identity& identity, std::string_view channel) const override;
 
  private:
   const ChannelRules& rules_;

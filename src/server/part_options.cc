@@ -9,7 +9,11 @@ HubOptions hub_options(const ServerOptions& options) {
           .outbox_bytes_max = options.limits.outbox_bytes,
           .slow_consumer = options.limits.slow_consumer,
           .outbox_memory_bytes = options.limits.outbox_memory_bytes,
-          .recover_publications_max = options.limits.recover_publications_max};
+          .recover_publications_max = options.limits.recover_publications_max,
+          .presence_period = Millis(options.presence.period),
+          .presence_list_max = options.presence.list_max,
+          .presence_meta_bytes_max = options.presence.meta_bytes,
+          .presence_lease = Millis(options.presence.lease)};
 }
 
 MemoryEngineOptions engine_options(const ServerOptions& options, const ChannelRules& rules) {

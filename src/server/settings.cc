@@ -421,6 +421,19 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
                    "Each client is told to wait a random time between `retry_min` and `retry_max` before it reconnects."}),
       duration<S>(FIELD(sse.retry_max), {Milliseconds(1), hours(1)}, {"sse", "retry_max", "See `retry_min`."}),
 
+      duration<S>(FIELD(presence.period), {Milliseconds(0), minutes(1)},
+                  {"presence", "period",
+                   "Who came and went in a channel is gathered for so long and then told at once. `0s`: within the turn of the "
+                   "event loop."}),
+      count<S>(FIELD(presence.list_max), {0, 1'000'000},
+               {"presence", "list_max",
+                "Members of one channel that are told of by name. With more, clients hear only how many there are, until there "
+                "are less than nine tenths of it again; the HTTP API lists them all at any time."}),
+      size<S>(FIELD(presence.meta_bytes), {0, 64 * kKiB},
+              {"presence", "meta_bytes", "Of what one client says of itself in one channel; beyond it, it is refused."}),
+      duration<S>(FIELD(presence.lease), {seconds(1), hours(1)},
+                  {"presence", "lease", "How long other nodes keep this node's members after they last heard of it."}),
+
       text<S>(FIELD(webhooks.github_path), path, {"webhooks", "github_path", "Where GitHub's webhooks are taken."}),
       text<S>(FIELD(webhooks.gitea_path), path, {"webhooks", "gitea_path", "Where Gitea's and Forgejo's webhooks are taken."}),
       secret(texts<S>(FIELD(webhooks.github_secrets), "a list of secrets",
@@ -439,6 +452,7 @@ std::vector<Setting<ChannelRule>> make_channel_settings() {
   using C = ChannelRule;
   const Choices<ChannelAccess> accesses{
       {"open", ChannelAccess::kOpen}, {"key", ChannelAccess::kKey}, {"nobody", ChannelAccess::kNobody}};
+  const Choices<PushTarget> push_targets{{"all", PushTarget::kAll}, {"others", PushTarget::kOthers}};
   return {
       text<C>(FIELD(match), "a channel pattern, such as \"repo:alice/*\" or \"room:**\"",
               {"channels", "match",
@@ -457,6 +471,11 @@ std::vector<Setting<ChannelRule>> make_channel_settings() {
                  "clients on this machine). `nobody`: no client, only webhooks and the embedding program."}),
       choice<C>(FIELD(subscribe), accesses,
                 {"channels", "subscribe", "Who may subscribe and read history, in the same words."}),
+      flag<C>(FIELD(presence),
+              {"channels", "presence", "Whether clients can be present here, and hear who is: those who may subscribe."}),
+      choice<C>(FIELD(push), push_targets,
+                {"channels", "push",
+                 "Who hears what a Phoenix client pushes: `all`, itself too, or all `others`."}),
   };
 }
 

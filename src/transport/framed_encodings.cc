@@ -12,13 +12,28 @@ class FramedEncodings::Framed final : public Encoding {
   bool is(const Encoding& inner, Framing framing) const { return &inner_ == &inner && framing_ == framing; }
 
   void encode(const Publication& publication, std::string& out) const override {
-    if (framing_.kind == Framing::Kind::kPlain) return inner_.encode(publication, out);
-    message_.clear();
-    inner_.encode(publication, message_);
-    if (!message_.empty()) owner_.append(out, message_, framing_);
+    Framing framing = framing_;
+    if (framing.kind == Framing::Kind::kWebSocketText && inner_.is_binary(publication)) {
+      framing.kind = Framing::Kind::kWebSocketBinary;
+    }
+    append(out, framing, [&](std::string& message) { inner_.encode(publication, message); });
+  }
+  void encode_presence(const PresenceDiff& diff, std::string& out) const override {
+    append(out, framing_, [&](std::string& message) { inner_.encode_presence(diff, message); });
+  }
+  void encode_presence_counts(std::string_view channel, const PresenceCounts& counts, std::string& out) const override {
+    append(out, framing_, [&](std::string& message) { inner_.encode_presence_counts(channel, counts, message); });
   }
 
  private:
+  template <class Encode>
+  void append(std::string& out, Framing framing, Encode encode) const {
+    if (framing.kind == Framing::Kind::kPlain) return encode(out);
+    message_.clear();
+    encode(message_);
+    if (!message_.empty()) owner_.append(out, message_, framing);
+  }
+
   FramedEncodings& owner_;
   const Encoding& inner_;
   const Framing framing_;

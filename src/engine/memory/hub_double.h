@@ -59,6 +59,7 @@ class OpenPolicy final : public Policy {
   Result<void> may_subscribe(const Identity&, std::string_view channel) const override { return may(channel); }
   Result<void> may_publish(const Identity&, std::string_view channel) const override { return may(channel); }
   Result<void> may_read_history(const Identity&, std::string_view channel) const override { return may(channel); }
+  Result<void> may_see_presence(const Identity&, std::string_view channel) const override { return may(channel); }
 
  private:
   static Result<void> may(std::string_view channel) {
@@ -76,6 +77,20 @@ class LineEncoding final : public Encoding {
     out += publication.channel + ' ' + std::to_string(position.epoch) + ' ' + std::to_string(position.offset) + ' ';
     out += publication.payload.view();
     out += '\n';
+  }
+  // "channel +key:ref ... -key:ref ...\n" behind a `~`.
+  void encode_presence(const PresenceDiff& diff, std::string& out) const override {
+    out += '~' + diff.channel;
+    for (const PresenceEntry& entry : diff.changes.leaves) {
+      for (const PresenceMeta& meta : entry.metas) out += " -" + entry.key + ':' + meta.ref;
+    }
+    for (const PresenceEntry& entry : diff.changes.joins) {
+      for (const PresenceMeta& meta : entry.metas) out += " +" + entry.key + ':' + meta.ref;
+    }
+    out += '\n';
+  }
+  void encode_presence_counts(std::string_view channel, const PresenceCounts& counts, std::string& out) const override {
+    out += '#' + std::string(channel) + ' ' + std::to_string(counts.users) + ' ' + std::to_string(counts.members) + '\n';
   }
   mutable std::size_t encoded = 0;
 };
@@ -234,6 +249,8 @@ class LateEngine final : public Engine {
     });
   }
 
+  PresenceStore& presence() override { return presence_; }
+
   bool idle() const { return waiting_.empty(); }
   // Gives one of the answers that wait; any.
   void answer_one() {
@@ -245,9 +262,42 @@ class LateEngine final : public Engine {
   }
 
  private:
+  class LatePresence final : public PresenceStore {
+   public:
+    explicit LatePresence(LateEngine& late) : late_(late), store_(late.engine_.presence()) {}
+    void set_events(PresenceEvents& events) override { store_.set_events(events); }
+    void change(std::string channel, std::vector<PresenceChange> changes) override {
+      store_.change(std::move(channel), std::move(changes));
+    }
+    void crash(std::string channel, std::string reason) override { store_.crash(std::move(channel), std::move(reason)); }
+    void state(std::string channel, UniqueFunction<void(Result<PresenceStatePtr>)> done) override {
+      if (fail_states > 0) {
+        --fail_states;
+        return done(Error{ErrorKind::kUnavailable, "the store is away"});
+      }
+      store_.state(std::move(channel), [this, done = std::move(done)](Result<PresenceStatePtr> state) mutable {
+        late_.waiting_.push_back([done = std::move(done), state = std::move(state)]() mutable { done(std::move(state)); });
+      });
+    }
+    void counts(std::string channel, UniqueFunction<void(Result<PresenceCounts>)> done) override {
+      store_.counts(std::move(channel), std::move(done));
+    }
+    void renew(std::int64_t lease_ms) override { store_.renew(lease_ms); }
+
+    unsigned fail_states = 0;  // So many of the next questions fail.
+
+   private:
+    LateEngine& late_;
+    PresenceStore& store_;
+  };
+
   Engine& engine_;
   std::mt19937_64 random_;
   std::vector<Task> waiting_;
+  LatePresence presence_{*this};
+
+ public:
+  void fail_states(unsigned count) { presence_.fail_states = count; }
 };
 
 // Members in the order of their lives: loops outlive the hub, which outlives the clients.

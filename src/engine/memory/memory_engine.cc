@@ -47,7 +47,11 @@ void KeptPublications::drop_oldest() {
 }
 
 MemoryEngine::MemoryEngine(const Clock& clock, Random& random, MemoryEngineOptions options)
-    : clock_(clock), random_(random), options_(std::move(options)) {
+    : clock_(clock),
+      random_(random),
+      options_(std::move(options)),
+      presence_(clock, random),
+      presence_node_(presence_.open_node()) {
   for (Stripe& stripe : stripes_) {
     for (std::uint64_t& word : stripe.id_state) word = random_.next_u64();
   }
@@ -98,6 +102,7 @@ Result<Receipt> MemoryEngine::publish_locked(Stripe& stripe, Draft& draft) {
   publication->format = draft.format;
   publication->identity = std::move(draft.identity);
   publication->publisher_session = draft.publisher_session;
+  publication->to_others = draft.to_others;
   publication->tags = std::move(draft.tags);
   if (log != nullptr) {
     ++log->top.offset;

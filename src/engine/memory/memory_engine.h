@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/random.h"
+#include "engine/memory/memory_presence.h"
 #include "hub/engine.h"
 
 namespace carillon {
@@ -72,6 +73,9 @@ class MemoryEngine final : public Engine {
   void channels(std::string prefix, std::string after, std::size_t count_max,
                 UniqueFunction<void(Result<std::vector<ChannelRecord>>)> done) override;
 
+  PresenceStore& presence() override { return *presence_node_; }
+  std::size_t presence_count() const { return presence_.membership_count(); }
+
   // Drops what is too old, everywhere. To be called every few seconds, any thread; holds one stripe's lock at a time.
   void expire();
 
@@ -112,6 +116,8 @@ class MemoryEngine final : public Engine {
   const Clock& clock_;
   Random& random_;
   const MemoryEngineOptions options_;
+  MemoryPresence presence_;
+  const std::unique_ptr<PresenceStore> presence_node_;
   EngineEvents* events_ = nullptr;
   std::array<Stripe, kStripes> stripes_;
   std::atomic<std::size_t> history_bytes_{0};
