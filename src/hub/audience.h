@@ -18,8 +18,8 @@ enum Watch : std::uint32_t {
 };
 
 struct Member {
-  Session* session;    // Null: left while the members were being walked; its place is freed after the walk.
-  std::uint32_t slot : 30;  // Its place among the session's subscriptions.
+  Session* session;             // Null: left while the members were being walked; its place is freed after the walk.
+  std::uint32_t slot : 30;      // Its place among the session's subscriptions.
   std::uint32_t watch : 2 = 0;  // A Watch: whether it hears who comes and goes.
   // Not 0: the Join that is still reading what the member missed; publications are held there for it.
   std::uint32_t join = 0;

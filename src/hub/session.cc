@@ -101,18 +101,16 @@ Result<void> Session::set_presence(std::string_view channel, std::string key, st
   if (Result<void> allowed = may_have_presence(channel); !allowed) return allowed;
   const HubOptions& options = shard_.hub().options();
   if (key.empty() || key.size() > options.presence_key_bytes_max || !is_utf8(key)) {
-    return Error{ErrorKind::kInvalid,
-                 fmt::format("a presence key is 1 to {} bytes of UTF-8", options.presence_key_bytes_max)};
+    return Error{ErrorKind::kInvalid, fmt::format("a presence key is 1 to {} bytes of UTF-8", options.presence_key_bytes_max)};
   }
   if (meta.size() > options.presence_meta_bytes_max) {
-    return Error{ErrorKind::kLimit, fmt::format("presence meta: {} bytes, at most {}", meta.size(),
-                                                options.presence_meta_bytes_max)};
+    return Error{ErrorKind::kLimit,
+                 fmt::format("presence meta: {} bytes, at most {}", meta.size(), options.presence_meta_bytes_max)};
   }
   find_exact(channel)->present = true;
-  shard_.change_presence(channel, {.kind = PresenceChange::Kind::kSet,
-                                   .member = session_text(id_),
-                                   .key = std::move(key),
-                                   .meta = std::move(meta)});
+  shard_.change_presence(
+      channel,
+      {.kind = PresenceChange::Kind::kSet, .member = session_text(id_), .key = std::move(key), .meta = std::move(meta)});
   return {};
 }
 

@@ -113,7 +113,8 @@ Session::Subscription& Shard::add_member(Session& session, const Selector& selec
     hub_.interest_.add(selector, index_);
   }
   Audience& audience = *found;
-  audience.members.push_back({.session = &session, .slot = static_cast<std::uint32_t>(session.subscriptions_.size()) & kSlotBits});
+  audience.members.push_back(
+      {.session = &session, .slot = static_cast<std::uint32_t>(session.subscriptions_.size()) & kSlotBits});
   session.subscriptions_.push_back({.audience = &audience, .index = static_cast<std::uint32_t>(audience.members.size() - 1)});
   counters_.subscriptions.add();
   return session.subscriptions_.back();

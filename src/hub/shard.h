@@ -58,12 +58,12 @@ class Shard final : public TurnEnd {
   struct ChannelPresence {
     std::vector<PresenceChange> changes;  // For the store, oldest first.
     std::size_t watchers = 0;
-    std::vector<SessionId> waiting;      // Of the watchers: who is to be told who is there.
-    bool asking = false;                 // The store owes a state.
-    std::vector<PresenceDiffPtr> held;   // What came meanwhile, for those who wait.
-    bool crowded = false;                // Only counts are told.
+    std::vector<SessionId> waiting;     // Of the watchers: who is to be told who is there.
+    bool asking = false;                // The store owes a state.
+    std::vector<PresenceDiffPtr> held;  // What came meanwhile, for those who wait.
+    bool crowded = false;               // Only counts are told.
     bool counts_due = false;
-    PresenceCounts counts;               // While crowded.
+    PresenceCounts counts;  // While crowded.
   };
   // What those who watch are told: a diff, or only how many there are.
   struct PresenceNews {
@@ -174,10 +174,10 @@ class Shard final : public TurnEnd {
   JoinId last_join_ = 0;
 
   std::mutex inbox_mutex_;
-  std::vector<PublicationPtr> inbox_;      // Under inbox_mutex_.
+  std::vector<PublicationPtr> inbox_;            // Under inbox_mutex_.
   std::vector<PresenceDiffPtr> presence_inbox_;  // Under inbox_mutex_.
-  std::vector<PublicationPtr> collected_;  // Taken from the inbox, being delivered.
-  std::vector<Group> groups_;              // Reused every turn; the first group_count_ are in use.
+  std::vector<PublicationPtr> collected_;        // Taken from the inbox, being delivered.
+  std::vector<Group> groups_;                    // Reused every turn; the first group_count_ are in use.
   std::size_t group_count_ = 0;
   std::uint64_t delivery_stamp_ = 0;
   std::vector<std::pair<const Encoding*, FrameRun>> encoded_;  // Of the group being delivered.
@@ -193,13 +193,13 @@ class Shard final : public TurnEnd {
   std::vector<JoinId> joining_;       // That hear the group being delivered.
 
   boost::unordered_flat_map<std::string, std::unique_ptr<ChannelPresence>, NameHash, NameEqual> presences_;
-  std::vector<std::string> presence_changed_;  // Channels with changes that the store has not heard.
-  std::vector<std::string> presence_waiting_;  // Channels with watchers who wait for a state that nobody asked for yet.
+  std::vector<std::string> presence_changed_;     // Channels with changes that the store has not heard.
+  std::vector<std::string> presence_waiting_;     // Channels with watchers who wait for a state that nobody asked for yet.
   std::vector<std::string> presence_unanswered_;  // Channels whose state the store could not give.
   std::vector<std::string> counts_due_;           // Crowded channels whose counts have changed.
-  CallbackTimer presence_timer_;  // Armed while changes wait for their period to end.
-  CallbackTimer second_timer_;    // Armed while counts are due or a state is to be asked for again.
-  CallbackTimer lease_timer_;  // Of the first shard.
+  CallbackTimer presence_timer_;                  // Armed while changes wait for their period to end.
+  CallbackTimer second_timer_;                    // Armed while counts are due or a state is to be asked for again.
+  CallbackTimer lease_timer_;                     // Of the first shard.
 
   LogLimit slow_log_;
   std::vector<Completion> completions_;

@@ -34,7 +34,8 @@ void Shard::deliver_inbox() {
       if (is_new && ++group_count_ > groups_.size()) groups_.emplace_back();
     }
     Group& group = groups_[last_group];
-    if (publication->to_others) [[unlikely]] group.left_out.push_back(publication->publisher_session);
+    if (publication->to_others) [[unlikely]]
+      group.left_out.push_back(publication->publisher_session);
     group.publications.push_back(std::move(publication));
   }
   collected_.clear();

@@ -474,8 +474,7 @@ std::vector<Setting<ChannelRule>> make_channel_settings() {
       flag<C>(FIELD(presence),
               {"channels", "presence", "Whether clients can be present here, and hear who is: those who may subscribe."}),
       choice<C>(FIELD(push), push_targets,
-                {"channels", "push",
-                 "Who hears what a Phoenix client pushes: `all`, itself too, or all `others`."}),
+                {"channels", "push", "Who hears what a Phoenix client pushes: `all`, itself too, or all `others`."}),
   };
 }
 

@@ -9,6 +9,8 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -116,6 +118,12 @@ class FakeClient : public SessionClient, public Disposable {
   std::vector<std::pair<Ticket, Result<Receipt>>> published;
   std::vector<HistoryPage> pages;
   std::vector<EndReason> end_wanted;
+  // Who is present by what this client was told: "key:ref", by channel. Absent: no state was told yet.
+  std::map<std::string, std::set<std::string>> present;
+  std::map<std::string, PresenceCounts> counts;  // Of crowded channels.
+  std::vector<std::string> presence_faults;      // Joins of who is there, leaves of who is not, diffs before a state.
+  std::vector<Result<PresenceStatePtr>> presence_answers;
+  std::vector<std::string> unsubscribed;  // "channel reason", with "!" in front for a crash.
   // Called at the end of the callback of that name.
   std::function<void()> then_on_outbox, then_on_gap, then_on_published, then_on_subscribed, then_on_end_wanted;
 
@@ -181,6 +189,20 @@ class FakeClient : public SessionClient, public Disposable {
     say("gap");
     call(then_on_gap);
   }
+  // "=channel +key:ref ...", behind what went before, as a protocol's answer would.
+  void on_presence_state(const PresenceState& state) override {
+    std::string text = '=' + state.channel;
+    for (const PresenceEntry& entry : state.entries) {
+      for (const PresenceMeta& meta : entry.metas) text += " +" + entry.key + ':' + meta.ref;
+    }
+    if (!state.named)
+      text = '#' + state.channel + ' ' + std::to_string(state.counts.users) + ' ' + std::to_string(state.counts.members);
+    session.enqueue(Frame::make(session.shard().frame_memory(), text + '\n', {}));
+  }
+  void on_presence(Ticket, const Result<PresenceStatePtr>& outcome) override { presence_answers.push_back(outcome); }
+  void on_unsubscribed(std::string_view channel, std::string_view reason, bool crash) override {
+    unsubscribed.push_back((crash ? "!" : "") + std::string(channel) + ' ' + std::string(reason));
+  }
   void on_announcement(const Bytes& text) override { say("announced " + std::string(text.view())); }
   void on_end_wanted(EndReason reason, std::string_view text) override {
     end_wanted.push_back(reason);
@@ -198,11 +220,36 @@ class FakeClient : public SessionClient, public Disposable {
     if (const std::function<void()> copy = function) copy();
   }
 
+  void take_presence(const std::string& line) {
+    std::istringstream words(line.substr(1));
+    std::string channel, word;
+    words >> channel;
+    if (line[0] == '#') {
+      PresenceCounts& told = counts[channel];
+      words >> told.users >> told.members;
+      present[channel].clear();
+      return;
+    }
+    counts.erase(channel);
+    if (line[0] == '=') present[channel].clear();
+    if (!present.contains(channel)) presence_faults.push_back("before a state: " + line);
+    std::set<std::string>& there = present[channel];
+    while (words >> word) {
+      const std::string who = word.substr(1);
+      const bool changed = word[0] == '+' ? there.insert(who).second : there.erase(who) > 0;
+      if (!changed) presence_faults.push_back(word + " in " + line);
+    }
+  }
+
   void take_lines() {
     for (std::size_t end; (end = wire_.find('\n')) != std::string::npos; wire_.erase(0, end + 1)) {
       const std::string line = wire_.substr(0, end);
       story.push_back(line);
       if (line[0] == '!') continue;
+      if (line[0] == '=' || line[0] == '~' || line[0] == '#') {
+        take_presence(line);
+        continue;
+      }
       Message message;
       const std::size_t a = line.find(' '), b = line.find(' ', a + 1), c = line.find(' ', b + 1);
       message.channel = line.substr(0, a);

@@ -114,10 +114,8 @@ void MemoryPresence::tell(Stripe& stripe, const std::string& channel) {
     if (auto* const diff = std::get_if<channel_outbound::PresenceDiff>(&outbound)) batch.add(std::move(diff->changes));
   }
   if (batch.empty()) return;
-  auto diff = std::make_shared<PresenceDiff>(PresenceDiff{.channel = channel,
-                                                          .version = ++stripe.last_version,
-                                                          .changes = batch.take(),
-                                                          .counts = counts_in(stripe, channel)});
+  auto diff = std::make_shared<PresenceDiff>(PresenceDiff{
+      .channel = channel, .version = ++stripe.last_version, .changes = batch.take(), .counts = counts_in(stripe, channel)});
   if (diff->counts.members == 0) {
     stripe.channels.erase(channel);
   } else {

@@ -1,7 +1,7 @@
 // MemoryPresence: who is present, in this process: channel runtimes behind stripes of locks.
 //
-// One object is what all nodes of a cluster share; each node has its door, a PresenceStore. A server of one process has one node.
-// Several in one process are for embedding programs and tests: leases are kept for them all.
+// One object is what all nodes of a cluster share; each node has its door, a PresenceStore. A server of one process has one
+// node. Several in one process are for embedding programs and tests: leases are kept for them all.
 #pragma once
 
 #include <array>

@@ -29,7 +29,7 @@ class PresenceBatch {
   static std::vector<PresenceEntry> entries(std::vector<Change>& changes);
 
   std::vector<Change> joins_, leaves_;
-  std::unordered_map<std::string, std::size_t> join_of_ref_;   // Joins of this batch that stand.
+  std::unordered_map<std::string, std::size_t> join_of_ref_;    // Joins of this batch that stand.
   std::unordered_map<std::string, std::string> before_unseen_;  // Refs that came and went in it -> what they had replaced.
 };
 
