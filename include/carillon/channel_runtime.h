@@ -1,22 +1,28 @@
 // ChannelRuntime: topics, their members, fan-out and presence as a deterministic machine: no clock, no I/O, no threads.
 //
 // Events go in one at a time; what they cause waits in an outbox until it is flushed, in the order it was emitted. Time enters
-// only by the events. The same events give byte-same outbounds on every machine. The model is lightspeed's channel runtime; what
-// it leaves open is decided here, and docs/internals/channel-runtime.md gives the reasons.
+// only by the events. The same events give byte-same outbounds on every machine. The model is lightspeed's channel runtime;
+// what it leaves open is decided here, and docs/internals/channel-runtime.md gives the reasons.
 //
-// A join, rejoin, leave, push, crash or restart costs O(1) whatever the number of members (a crash: the members of its topic);
-// a broadcast costs O(1) here, and whoever sends it walks the recipients. One thread at a time.
+// A join, rejoin, leave or push costs O(1) amortised whatever the number of members and of outbounds that wait, a crash what
+// the members it drops cost, a restart the topics it brings back. A broadcast costs O(1) here; whoever sends it walks the
+// recipients. One thread at a time, the recipients in a flushed broadcast included.
 //
-// Nothing raises and nothing is limited here: whoever feeds the runtime bounds what it lets in (limits of texts, of members of a
-// topic, of an outbox that is not flushed).
+// Every event that names a client is answered by exactly one Reply. Nothing raises and nothing is limited here: whoever feeds
+// the runtime bounds what it lets in (limits of texts, of members of a topic, of an outbox that is not flushed, of topics
+// crashed).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include "carillon/presence_tracker.h"
+#include "carillon/recipients.h"
 
 namespace carillon {
 
@@ -32,7 +38,8 @@ struct Join {
   std::string meta = {};  // A JSON object text with what else is to be known of this member; empty: nothing.
 };
 
-// The same for a client that comes back, or a member that says anew who it is: its presence is replaced in one diff.
+// The same for a client that comes back, or a member that says anew who it is: its presence is replaced in one diff, and its
+// place among the subscribers stays.
 struct Rejoin {
   std::string client_id;
   std::string topic;
@@ -46,6 +53,7 @@ struct Leave {
   std::string topic;
 };
 
+// By a member, to all members in the order they joined.
 struct Broadcast {
   std::string client_id;
   std::string topic;
@@ -53,6 +61,7 @@ struct Broadcast {
   bool to_sender = true;  // False: to all others.
 };
 
+// A message with a name, to the client itself.
 struct Push {
   std::string client_id;
   std::string topic;
@@ -60,13 +69,15 @@ struct Push {
   std::string payload;
 };
 
-// A topic crashes: its members are dropped, and what names it is refused until its restart. An empty topic: every topic.
+// A topic crashes: its members are dropped without a diff, and what names it is refused until its restart. An empty topic:
+// every topic. What has crashed already does not crash again, and says nothing.
 struct Crash {
   std::string reason;
   std::string topic = {};
 };
 
-// An empty topic: what crashed without a topic, and every topic that crashed.
+// Takes new members again. An empty topic: everything that crashed. While everything is down, a restart of one topic does
+// nothing; so does one of a topic that has not crashed.
 struct Restart {
   std::string topic = {};
 };
@@ -75,53 +86,6 @@ struct Restart {
 
 using ChannelEvent = std::variant<channel_event::Join, channel_event::Rejoin, channel_event::Leave, channel_event::Broadcast,
                                   channel_event::Push, channel_event::Crash, channel_event::Restart>;
-
-struct PresenceMeta {
-  std::string ref;           // Unique for each join, rejoin and update.
-  std::string previous_ref;  // The ref that this one takes the place of; empty: none.
-  std::int64_t online_at_ms = 0;
-  std::string meta;       // As it came with the join.
-  std::string client_id;  // Whose presence it is.
-  friend bool operator==(const PresenceMeta&, const PresenceMeta&) = default;
-};
-
-struct PresenceEntry {
-  std::string key;
-  std::vector<PresenceMeta> metas;  // Never empty; in the order of their joins.
-  friend bool operator==(const PresenceEntry&, const PresenceEntry&) = default;
-};
-
-struct PresenceChanges {
-  std::vector<PresenceEntry> joins;
-  std::vector<PresenceEntry> leaves;
-  friend bool operator==(const PresenceChanges&, const PresenceChanges&) = default;
-};
-
-// The members of a topic at one moment, in the order they joined: a broadcast's recipients. Cheap to copy; it stays as it was
-// when it was made, whatever the runtime does afterwards.
-class Recipients {
- public:
-  std::size_t size() const;
-  bool empty() const { return size() == 0; }
-  // Calls `visit(const std::string& client_id)` for each.
-  template <class Visit>
-  void for_each(Visit visit) const {
-    for (std::size_t place = 0; place < place_count(); ++place) {
-      if (const std::string* const client = client_at(place)) visit(*client);
-    }
-  }
-  std::vector<std::string> to_list() const;
-
-  struct List;
-
- private:
-  friend class ChannelRuntime;
-  std::size_t place_count() const;
-  const std::string* client_at(std::size_t place) const;  // Null: nobody.
-
-  std::shared_ptr<const List> list_;
-  std::size_t excluded_ = static_cast<std::size_t>(-1);
-};
 
 // What comes out.
 namespace channel_outbound {
@@ -146,14 +110,12 @@ struct BroadcastMessage {
   Recipients recipients;
 };
 
-struct PresenceDiff {
-  std::string topic;
-  PresenceChanges changes;
-};
+using carillon::PresenceDiff;
 
 // "crash:<reason>", "crash:<topic>:<reason>", "restart" or "restart:<topic>".
 struct System {
   std::string label;
+  std::string topic = {};  // Which topic; empty: all of them.
 };
 
 }  // namespace channel_outbound
@@ -165,15 +127,13 @@ using ChannelOutbound = std::variant<channel_outbound::Reply, channel_outbound::
 // system.
 std::string_view channel_event_label(const ChannelEvent& event);
 std::string_view channel_outbound_label(const ChannelOutbound& outbound);
-// "<topic>:+<keys that joined>/-<keys that left>".
-std::string presence_diff_label(const channel_outbound::PresenceDiff& diff);
-// An outbound as one line of text that holds all of it, for comparing and for logs.
+// An outbound as one line of text that holds all of it, for comparing and for logs. Different outbounds have different texts.
 std::string channel_outbound_text(const ChannelOutbound& outbound);
 
 class ChannelRuntime {
  public:
   static ChannelRuntime single_node();
-  // Refs begin with the node's name, so that those of several nodes never meet.
+  // Refs begin with the node's name and a dot, so that those of several nodes never meet.
   static ChannelRuntime cluster_ready(std::string node_id, std::string cluster);
   ChannelRuntime(ChannelRuntime&&) noexcept;
   ChannelRuntime& operator=(ChannelRuntime&&) noexcept;
@@ -182,18 +142,21 @@ class ChannelRuntime {
   void handle(ChannelEvent event);
   // What waits, in the order it was emitted; nothing waits afterwards.
   std::vector<ChannelOutbound> flush();
+  std::size_t outbox_size() const;
 
-  // Everything crashed, by a crash without a topic.
+  // Whether everything crashed, by a crash without a topic.
   bool crashed() const;
+  // Whether what names this topic is refused.
   bool crashed(std::string_view topic) const;
   // "single_node" or "cluster_ready:<node>@<cluster>".
   const std::string& adapter_label() const;
   // In the order they joined.
   std::vector<std::string> subscribers(std::string_view topic) const;
   std::size_t subscriber_count(std::string_view topic) const;
-  // Keys in the order their first member joined.
+  // Keys in the order in which they became present.
   std::vector<PresenceEntry> presences(std::string_view topic) const;
   std::size_t key_count(std::string_view topic) const;
+  std::size_t ref_count(std::string_view topic) const;
   bool is_member(std::string_view client_id, std::string_view topic) const;
   // Members of all topics: one for each client and topic.
   std::size_t membership_count() const;
