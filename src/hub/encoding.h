@@ -19,7 +19,7 @@ class Encoding {
   virtual bool is_binary(const Publication&) const { return false; }
   // Who came and went; and only how many there are, where there are too many to name. Appending nothing: this protocol does
   // not tell of it.
-  virtual void encode_presence(const PresenceDiff&, std::string&) const {}
+  virtual void encode_presence(const PresenceUpdate&, std::string&) const {}
   virtual void encode_presence_counts(std::string_view /*channel*/, const PresenceCounts&, std::string&) const {}
 };
 

@@ -105,7 +105,7 @@ void Hub::on_publication(const PublicationPtr& publication) {
   listener_count_.store(listeners_.size(), std::memory_order_release);
 }
 
-void Hub::on_presence(const PresenceDiffPtr& diff) {
+void Hub::on_presence(const PresenceUpdatePtr& diff) {
   std::uint64_t loops = interest_.loops_hearing(diff->channel);
   for (; loops != 0; loops &= loops - 1) shards_[static_cast<std::size_t>(__builtin_ctzll(loops))]->push(diff);
 }

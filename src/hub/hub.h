@@ -135,7 +135,7 @@ class Hub final : private EngineEvents, private PresenceEvents {
   friend class Shard;
 
   void on_publication(const PublicationPtr& publication) override;
-  void on_presence(const PresenceDiffPtr& diff) override;
+  void on_presence(const PresenceUpdatePtr& diff) override;
 
   Engine& engine_;
   const Clock& clock_;

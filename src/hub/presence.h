@@ -17,13 +17,13 @@ struct PresenceCounts {
 };
 
 // What happened in a channel at once: nobody is in it twice, and who came and went between is not in it at all.
-struct PresenceDiff {
+struct PresenceUpdate {
   std::string channel;
   std::uint64_t version = 0;  // Grows from diff to diff of a channel.
   PresenceChanges changes;
   PresenceCounts counts;  // After it.
 };
-using PresenceDiffPtr = std::shared_ptr<const PresenceDiff>;
+using PresenceUpdatePtr = std::shared_ptr<const PresenceUpdate>;
 
 struct PresenceState {
   std::string channel;

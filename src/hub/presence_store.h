@@ -24,7 +24,7 @@ namespace carillon {
 // block and must not call the store back.
 class PresenceEvents {
  public:
-  virtual void on_presence(const PresenceDiffPtr& diff) = 0;
+  virtual void on_presence(const PresenceUpdatePtr& diff) = 0;
 
  protected:
   ~PresenceEvents() = default;

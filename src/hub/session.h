@@ -78,8 +78,8 @@ class SessionClient {
   // Publications were dropped because this client reads too slowly. Called when its outbox is no more than half full, so that
   // telling does not itself fill it; what was dropped until then is told in one.
   virtual void on_gap(std::span<const Gap> gaps) = 0;
-  // Who is present in a channel that the session began to watch, or of which it lost a diff. Diffs follow by the session's
-  // encoding.
+  // Who is present in a channel that the session began to watch, or of which it lost a diff (what follows the lost one may have
+  // been heard meanwhile). Diffs follow by the session's encoding.
   virtual void on_presence_state(const PresenceState&) {}
   virtual void on_presence(Ticket, const Result<PresenceStatePtr>&) {}
   // The hub ended the subscription to exactly this channel; `crash`: something went wrong, it may be tried again.

@@ -170,7 +170,7 @@ void Shard::push(PublicationPtr publication) {
   if (wake && !loop_.in_loop_thread()) loop_.post([] {});
 }
 
-void Shard::push(PresenceDiffPtr diff) {
+void Shard::push(PresenceUpdatePtr diff) {
   bool wake;
   {
     const std::lock_guard lock(inbox_mutex_);

@@ -36,7 +36,7 @@ class Shard final : public TurnEnd {
   // A publication for this loop. Any thread; the caller keeps each channel's order. On the loop's own thread it is delivered
   // at this turn's end, or, if that has been, with the next turn, whatever causes that one.
   void push(PublicationPtr publication);
-  void push(PresenceDiffPtr diff);
+  void push(PresenceUpdatePtr diff);
 
   Session* find_session(SessionId id);
   void on_turn_end() override;
@@ -58,17 +58,19 @@ class Shard final : public TurnEnd {
   struct ChannelPresence {
     std::vector<PresenceChange> changes;  // For the store, oldest first.
     std::size_t watchers = 0;
-    std::vector<SessionId> waiting;     // Of the watchers: who is to be told who is there.
-    bool asking = false;                // The store owes a state.
-    std::vector<PresenceDiffPtr> held;  // What came meanwhile, for those who wait.
-    bool crowded = false;               // Only counts are told.
+    std::vector<SessionId> waiting;       // Of the watchers: who is to be told who is there.
+    bool asking = false;                  // The store owes a state,
+    bool stale = false;                   // which nobody can use any more.
+    std::vector<PresenceUpdatePtr> held;  // What came meanwhile, for those who wait.
+    std::uint64_t version = 0;            // Of the counts.
+    bool crowded = false;                 // Only counts are told.
     bool counts_due = false;
-    PresenceCounts counts;  // While crowded.
+    PresenceCounts counts;
   };
   // What those who watch are told: a diff, or only how many there are.
   struct PresenceNews {
     std::string_view channel;
-    const PresenceDiff* diff = nullptr;
+    const PresenceUpdate* diff = nullptr;
     PresenceCounts counts;
   };
   struct Completion {
@@ -115,7 +117,7 @@ class Shard final : public TurnEnd {
   void settle_presence();
   void send_presence_changes();
   void deliver_presence();
-  void deliver(const PresenceDiffPtr& diff);
+  void deliver(const PresenceUpdatePtr& diff);
   void tell_presence(const PresenceNews& news);
   FramePtr presence_frame(const Encoding& encoding, const PresenceNews& news);
   void want_state(ChannelPresence& presence, const std::string& channel, SessionId session);
@@ -174,10 +176,10 @@ class Shard final : public TurnEnd {
   JoinId last_join_ = 0;
 
   std::mutex inbox_mutex_;
-  std::vector<PublicationPtr> inbox_;            // Under inbox_mutex_.
-  std::vector<PresenceDiffPtr> presence_inbox_;  // Under inbox_mutex_.
-  std::vector<PublicationPtr> collected_;        // Taken from the inbox, being delivered.
-  std::vector<Group> groups_;                    // Reused every turn; the first group_count_ are in use.
+  std::vector<PublicationPtr> inbox_;              // Under inbox_mutex_.
+  std::vector<PresenceUpdatePtr> presence_inbox_;  // Under inbox_mutex_.
+  std::vector<PublicationPtr> collected_;          // Taken from the inbox, being delivered.
+  std::vector<Group> groups_;                      // Reused every turn; the first group_count_ are in use.
   std::size_t group_count_ = 0;
   std::uint64_t delivery_stamp_ = 0;
   std::vector<std::pair<const Encoding*, FrameRun>> encoded_;  // Of the group being delivered.

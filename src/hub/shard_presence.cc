@@ -55,7 +55,7 @@ void Shard::watch_presence(Session& session, Session::Subscription& subscription
 }
 
 void Shard::want_state(ChannelPresence& presence, const std::string& channel, SessionId session) {
-  if (presence.waiting.empty()) presence_waiting_.push_back(channel);
+  if (presence.waiting.empty()) presence_waiting_.push_back(channel);  // At worst it is there already.
   presence.waiting.push_back(session);
 }
 
@@ -64,7 +64,13 @@ bool Shard::unwatch_presence(Session::Subscription& subscription) {
   if (member.watch == kNotWatching) return false;
   member.watch = kNotWatching;
   const std::string& channel = subscription.audience->selector.base;
-  --presence_of(channel).watchers;
+  ChannelPresence& presence = presence_of(channel);
+  if (--presence.watchers == 0) {
+    // From now on diffs pass by this loop: what was asked before is of no use to who comes next.
+    presence.stale = presence.asking;
+    presence.held.clear();
+    presence.waiting.clear();
+  }
   forget_presence_if_idle(channel);
   return true;
 }
@@ -97,22 +103,23 @@ void Shard::send_presence_changes() {
 }
 
 void Shard::deliver_presence() {
-  std::vector<PresenceDiffPtr> diffs;
+  std::vector<PresenceUpdatePtr> diffs;
   {
     const std::lock_guard lock(inbox_mutex_);
     diffs.swap(presence_inbox_);
   }
   if (diffs.empty()) return;
   walking_ = true;
-  for (const PresenceDiffPtr& diff : diffs) deliver(diff);
+  for (const PresenceUpdatePtr& diff : diffs) deliver(diff);
   end_walk();
 }
 
-void Shard::deliver(const PresenceDiffPtr& diff) {
+void Shard::deliver(const PresenceUpdatePtr& diff) {
   const auto found = presences_.find(diff->channel);
   if (found == presences_.end() || found->second->watchers == 0) return;
   ChannelPresence& presence = *found->second;
   if (presence.asking) presence.held.push_back(diff);
+  presence.version = diff->version;
   if (note_crowd(presence, diff->channel, diff->counts)) return;
   tell_presence({.channel = diff->channel, .diff = diff.get(), .counts = {}});
 }
@@ -209,6 +216,10 @@ void Shard::take_presence_state(const std::string& channel, Result<PresenceState
   CHECK(found != presences_.end());
   ChannelPresence& presence = *found->second;
   presence.asking = false;
+  if (std::exchange(presence.stale, false)) {
+    if (!presence.waiting.empty()) presence_waiting_.push_back(channel);
+    return forget_presence_if_idle(channel);
+  }
   if (!outcome) {
     // The store is not there: whoever waits goes on waiting.
     presence.held.clear();
@@ -217,10 +228,13 @@ void Shard::take_presence_state(const std::string& channel, Result<PresenceState
     return;
   }
   const PresenceState& state = **outcome;
-  presence.counts = state.counts;
-  if (!presence.crowded && state.counts.members > hub_.options().presence_list_max) presence.crowded = true;
+  if (presence.version <= state.version) {
+    presence.version = state.version;
+    presence.counts = state.counts;
+    presence.crowded = presence.crowded || state.counts.members > hub_.options().presence_list_max;
+  }
   if (presence.crowded) {
-    tell_waiting(presence, {.channel = channel, .version = 0, .entries = {}, .counts = state.counts, .named = false});
+    tell_waiting(presence, {.channel = channel, .version = 0, .entries = {}, .counts = presence.counts, .named = false});
   } else {
     tell_waiting(presence, state);
   }
@@ -229,7 +243,7 @@ void Shard::take_presence_state(const std::string& channel, Result<PresenceState
 
 void Shard::tell_waiting(ChannelPresence& presence, const PresenceState& state) {
   const std::vector<SessionId> waiting = std::exchange(presence.waiting, {});
-  const std::vector<PresenceDiffPtr> held = std::exchange(presence.held, {});
+  const std::vector<PresenceUpdatePtr> held = std::exchange(presence.held, {});
   walking_ = true;
   for (const SessionId id : waiting) {
     Session* const session = find_session(id);
@@ -239,7 +253,7 @@ void Shard::tell_waiting(ChannelPresence& presence, const PresenceState& state) 
     if (member.watch != kStateWanted) continue;
     member.watch = kWatching;
     session->client_.on_presence_state(state);
-    for (const PresenceDiffPtr& diff : held) {
+    for (const PresenceUpdatePtr& diff : held) {
       if (!state.named || diff->version <= state.version) continue;
       const FramePtr frame = presence_frame(*session->encoding_, {.channel = diff->channel, .diff = diff.get(), .counts = {}});
       if (frame != nullptr) queue(*session, frame, hub_.options().slow_consumer);

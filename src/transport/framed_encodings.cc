@@ -18,7 +18,7 @@ class FramedEncodings::Framed final : public Encoding {
     }
     append(out, framing, [&](std::string& message) { inner_.encode(publication, message); });
   }
-  void encode_presence(const PresenceDiff& diff, std::string& out) const override {
+  void encode_presence(const PresenceUpdate& diff, std::string& out) const override {
     append(out, framing_, [&](std::string& message) { inner_.encode_presence(diff, message); });
   }
   void encode_presence_counts(std::string_view channel, const PresenceCounts& counts, std::string& out) const override {

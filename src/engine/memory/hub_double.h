@@ -81,7 +81,7 @@ class LineEncoding final : public Encoding {
     out += '\n';
   }
   // "channel +key:ref ... -key:ref ...\n" behind a `~`.
-  void encode_presence(const PresenceDiff& diff, std::string& out) const override {
+  void encode_presence(const PresenceUpdate& diff, std::string& out) const override {
     out += '~' + diff.channel;
     for (const PresenceEntry& entry : diff.changes.leaves) {
       for (const PresenceMeta& meta : entry.metas) out += " -" + entry.key + ':' + meta.ref;

@@ -102,9 +102,13 @@ void MemoryPresence::crash(const std::string& node, const std::string& channel, 
   if (!std::all_of(members.begin(), members.end(), [&](const auto& member) { return is_of_node(member, node); })) {
     return drop_members(stripe, node, channel);  // The other nodes' members have not crashed.
   }
+  // A crash has no diff of its own: the machine forgets.
+  PresenceBatch gone;
+  gone.add({.joins = {}, .leaves = stripe.runtime.presences(channel)});
   stripe.runtime.handle(channel_event::Crash{.reason = reason, .topic = channel});
   stripe.runtime.handle(channel_event::Restart{.topic = channel});
-  tell(stripe, channel);
+  stripe.runtime.flush();
+  tell(stripe, channel, gone);
 }
 
 void MemoryPresence::tell(Stripe& stripe, const std::string& channel) {
@@ -113,13 +117,17 @@ void MemoryPresence::tell(Stripe& stripe, const std::string& channel) {
     // Replies are for clients that ask; the hub asks only what it knows the answer to.
     if (auto* const diff = std::get_if<channel_outbound::PresenceDiff>(&outbound)) batch.add(std::move(diff->changes));
   }
+  tell(stripe, channel, batch);
+}
+
+void MemoryPresence::tell(Stripe& stripe, const std::string& channel, PresenceBatch& batch) {
   if (batch.empty()) return;
-  auto diff = std::make_shared<PresenceDiff>(PresenceDiff{
+  auto diff = std::make_shared<PresenceUpdate>(PresenceUpdate{
       .channel = channel, .version = ++stripe.last_version, .changes = batch.take(), .counts = counts_in(stripe, channel)});
   if (diff->counts.members == 0) {
     stripe.channels.erase(channel);
   } else {
-    stripe.channels[channel] = {.version = diff->version, .state = nullptr};
+    stripe.channels[channel] = Channel{.version = diff->version, .state = nullptr};
   }
   const std::lock_guard lock(nodes_mutex_);
   for (const Lease& node : nodes_) {

@@ -65,6 +65,7 @@ class MemoryPresence {
 
   // With the stripe's lock held: what the runtime says of the channel becomes one diff, handed to every node.
   void tell(Stripe& stripe, const std::string& channel);
+  void tell(Stripe& stripe, const std::string& channel, PresenceBatch& batch);
   static PresenceCounts counts_in(const Stripe& stripe, std::string_view channel);
 
   const Clock& clock_;

@@ -15,7 +15,7 @@ using testing::SizeIs;
 using Kind = PresenceChange::Kind;
 
 struct Diffs final : PresenceEvents {
-  void on_presence(const PresenceDiffPtr& diff) override {
+  void on_presence(const PresenceUpdatePtr& diff) override {
     std::string text = diff->channel;
     for (const auto& entry : diff->changes.leaves) text += " -" + entry.key + "x" + std::to_string(entry.metas.size());
     for (const auto& entry : diff->changes.joins) text += " +" + entry.key + "x" + std::to_string(entry.metas.size());
@@ -23,7 +23,7 @@ struct Diffs final : PresenceEvents {
     diffs.push_back(diff);
   }
   std::vector<std::string> texts;
-  std::vector<PresenceDiffPtr> diffs;
+  std::vector<PresenceUpdatePtr> diffs;
 };
 
 class MemoryPresenceTest : public testing::Test {
