@@ -11,4 +11,7 @@ namespace carillon {
 // it could not, 2 when its options make no sense.
 void add_bench_command(CLI::App& program);
 
+// Adds `channels` to it: the channel runtime alone, without a server.
+void add_bench_channels_command(CLI::App& bench);
+
 }  // namespace carillon

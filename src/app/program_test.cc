@@ -77,12 +77,30 @@ TEST(Program, AWrongCommandLineIsCodeTwo) {
       {"history", "room:x", "--limit", "many"},
       {"history", "room:x", "--since", "5"},
       {"check-config"},
+      {"bench", "--subscribers", "5", "channels"},
+      {"bench", "channels", "--subscribers", "5"},
+      {"bench", "channels", "--adapter", "redis"},
+      {"bench", "channels", "--clients", "0"},
+      {"bench", "channels", "--clients", "1000000", "--broadcasts", "1000"},
   };
   for (const auto& arguments : wrong) {
     const Ended ended = run(arguments);
     EXPECT_EQ(ended.code, 2) << testing::PrintToString(arguments);
     EXPECT_FALSE(ended.err.empty()) << testing::PrintToString(arguments);
   }
+}
+
+TEST(Bench, ChannelsSaysWhatAllRunsHaveInCommon) {
+  const Ended ended = run({"bench", "channels", "--clients", "2", "--broadcasts", "1", "--adapter", "cluster_ready"});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.out, HasSubstr("channels adapter=cluster_ready:bench-1@bench topic=\"bench\" clients=2 broadcasts=1 "
+                                   "deliveries=2 p50=1 p95=2 outbox="));
+}
+
+TEST(Bench, ChannelsHelpIsWorthReading) {
+  const Ended ended = run({"bench", "channels", "--help"});
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_THAT(ended.out, AllOf(HasSubstr("Examples:"), HasSubstr("latency units"), HasSubstr("Exit codes:")));
 }
 
 TEST(Program, AMisspeltCommandIsSuggested) {
