@@ -62,6 +62,11 @@ class ChannelRuntime::State {
   const TopicBroker& broker() const { return broker_; }
   const PresenceTracker& tracker() const { return tracker_; }
   std::size_t membership_count() const { return membership_count_; }
+  std::size_t topic_count() const { return topics_.size(); }
+  bool is_member(std::string_view client_id, std::string_view topic) const {
+    const auto members = topics_.find(topic);
+    return members != topics_.end() && members->second.contains(client_id);
+  }
 
  private:
   struct Membership {
@@ -283,13 +288,13 @@ std::size_t ChannelRuntime::ref_count(std::string_view topic) const {
   return state_->tracker().ref_count(topic);
 }
 bool ChannelRuntime::is_member(std::string_view client_id, std::string_view topic) const {
-  return state_->broker().is_subscribed(topic, client_id);
+  return state_->is_member(client_id, topic);
 }
 std::size_t ChannelRuntime::membership_count() const {
   return state_->membership_count();
 }
 std::size_t ChannelRuntime::topic_count() const {
-  return state_->broker().topic_count();
+  return state_->topic_count();
 }
 std::vector<std::string> ChannelRuntime::topics() const {
   return state_->broker().topics();

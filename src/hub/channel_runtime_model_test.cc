@@ -239,6 +239,9 @@ void expect_same_answers(const ChannelRuntime& runtime, const NaiveRuntime& mode
   for (const char* topic : {"t0", "t1", "t2", "t3"}) {
     ASSERT_EQ(runtime.crashed(topic), model.crashed(topic));
     ASSERT_EQ(runtime.subscribers(topic), model.subscribers(topic));
+    std::size_t members = 0;
+    for (int client = 0; client < 120; ++client) members += runtime.is_member("c" + std::to_string(client), topic) ? 1 : 0;
+    ASSERT_EQ(members, model.subscribers(topic).size());
     ASSERT_EQ(runtime.subscriber_count(topic), model.subscribers(topic).size());
     const auto presences = model.presences(topic);
     ASSERT_EQ(runtime.presences(topic), presences);
