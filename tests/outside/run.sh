@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the release build into a directory of its own, then builds and runs examples/embedded.cpp outside this project:
-# by find_package(carillon), and by pkg-config.
+# Installs the release build into a directory of its own, then builds and runs the examples outside this project: by
+# find_package(carillon), and one of them by pkg-config.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 place=$(mktemp -d)
@@ -16,10 +16,11 @@ echo "installed: $(find "$place/installed" -type f | wc -l) files"
 "$place/installed/bin/carillon" version
 
 mkdir "$place/project"
-cp "$root/tests/outside/CMakeLists.txt" "$root/examples/embedded.cpp" "$place/project/"
+cp "$root/tests/outside/CMakeLists.txt" "$root"/examples/*.cpp "$place/project/"
 cmake -S "$place/project" -B "$place/build" -G Ninja -DCMAKE_PREFIX_PATH="$place/installed" >"$place/log" 2>&1 || { cat "$place/log"; exit 1; }
 cmake --build "$place/build"
 run_example "$place/build/embedded"
+run_example "$place/build/channels"
 echo "find_package: built and run"
 
 export PKG_CONFIG_PATH="$place/installed/lib/pkgconfig:$(echo "$place"/installed/lib/*/pkgconfig)"
