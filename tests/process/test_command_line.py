@@ -127,7 +127,8 @@ def test_version():
     assert ended.returncode == 0 and "0.1.0" in ended.stdout
 
 
-@pytest.mark.parametrize("word", [[], ["serve"], ["pub"], ["sub"], ["history"], ["check-config"], ["bench"], ["version"]])
+@pytest.mark.parametrize("word", [[], ["serve"], ["pub"], ["sub"], ["history"], ["check-config"], ["bench"], ["bench", "channels"],
+                                  ["version"]])
 def test_help(word):
     ended = run_program(*word, "--help")
     assert ended.returncode == 0 and len(ended.stdout) > 100 and not ended.stderr
