@@ -4,7 +4,7 @@
 // has gone meanwhile, the answer is dropped.
 //
 // A parked exchange is waited for without end: no timeout of transport ends it, and it holds no buffer of its connection. How
-// long it is parked is its owner's to limit.
+// long it is parked is its owner's to limit. To answer on another loop: handover.h.
 #pragma once
 
 #include <memory>
