@@ -1,6 +1,7 @@
 // Dialog: one client's talk in one protocol: a state machine without sockets, on one loop. Owned by its link's connection.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -8,6 +9,7 @@
 #include "base/unique_function.h"
 #include "hub/outbox.h"
 #include "protocol/link.h"
+#include "wire/websocket/websocket_frame.h"
 
 namespace carillon {
 
@@ -21,6 +23,9 @@ class Dialog : public Disposable {
   virtual void on_room() = 0;
   // Nothing was sent for as long as the dialog said when its stream was opened.
   virtual void on_quiet() {}
+  // The server is stopping, and the link closes after this call: a WebSocket with the code returned (1012 for clients that
+  // then come back by themselves), an event stream by ending. What is queued here leaves before that.
+  virtual std::uint16_t on_drain() { return kCloseGoingAway; }
   // The link is gone or says goodbye: what is queued from here on does not leave. The last call, maybe made inside
   // Link::close; the dialog is freed once the link is gone, at the end of a turn.
   virtual void on_link_closed() = 0;

@@ -2,11 +2,15 @@
 //
 // Used on one loop. Exactly one of the three answers is given; an exchange destroyed without answers 500. When the client
 // has gone meanwhile, the answer is dropped.
+//
+// A parked exchange is waited for without end: no timeout of transport ends it, and it holds no buffer of its connection. How
+// long it is parked is its owner's to limit. To answer on another loop: handover.h.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/stream.h"
@@ -25,16 +29,43 @@ struct StreamOptions {
   Millis quiet_time{0};  // Dialog::on_quiet is called when nothing was sent for so long; 0: never.
 };
 
+// True: the kernel has taken the whole answer and the connection stood until then; no proof that the client has read it. False:
+// part of it never left, as far as is known. Called once, on the exchange's loop, maybe inside the reply.
+using ReplySent = UniqueFunction<void(bool sent)>;
+
+// The named parts of a route's path, decoded.
+using PathValues = std::vector<std::pair<std::string, std::string>>;
+
 class Exchange {
  public:
   virtual ~Exchange() = default;
 
   virtual const HttpRequest& request() const = 0;
   virtual PeerAddress peer() const = 0;
+  virtual const PathValues& path_values() const = 0;
   // The value of `{name}` in the route's path; empty when the route has no such part.
-  virtual std::string_view path_value(std::string_view name) const = 0;
+  std::string_view path_value(std::string_view name) const {
+    for (const auto& [known, value] : path_values()) {
+      if (known == name) return value;
+    }
+    return {};
+  }
 
-  virtual void reply(HttpResponse response) = 0;
+  // For who parks. Each hook is called at most once, on the exchange's loop, and never once an answer was given; maybe inside
+  // this call, when it has happened already: so keep the exchange first, then set the hooks. A hook may answer or destroy the
+  // exchange. A later one takes the place of an earlier.
+  //
+  // The client has gone: its connection broke, or it sends nothing more. The latter is how nearly every client leaves; the few
+  // that close only their sending side can still hear an answer, so it may be given, and is dropped if nobody is there. Not
+  // seen while the client has sent so far ahead that its socket is not read: until it breaks.
+  virtual void on_gone(Task hook) = 0;
+  // The server is stopping: answer now with what there is. Connections are told one after the other over the time of the stop
+  // (Edge::drain); who arrives meanwhile is told at once. What is not answered is cut off in the end.
+  virtual void on_drain(Task hook) = 0;
+
+  void reply(HttpResponse response) { reply(std::move(response), {}); }
+  // `sent` may be empty.
+  virtual void reply(HttpResponse response, ReplySent sent) = 0;
 
   // Sends the head now and keeps the body open; what the dialog queues is the body. A client cannot send on such a link.
   virtual void open_stream(HttpResponse head, StreamOptions options, OpenDialog open) = 0;

@@ -1,5 +1,5 @@
-// Doubles of the HTTP ports for tests: requests are asked of a RoutesDouble, answers are read from what it returns. One
-// thread, one loop.
+// Doubles of the HTTP ports for tests: requests are asked of a RoutesDouble, answers are read from what it returns, and what
+// happens to a client that waits is said to it. One thread, one loop.
 #pragma once
 
 #include <algorithm>
@@ -17,41 +17,79 @@
 namespace carillon {
 
 // What became of one exchange; outlives it.
-struct AnswerDouble {
+class AnswerDouble {
+ public:
   std::optional<HttpResponse> response;
+  ReplySent sent;        // Set when the owner asked whether the answer has left; the test says so.
   OpenDialog websocket;  // Set when the handshake was accepted.
   WebSocketAcceptance acceptance;
   bool dropped = false;  // The exchange was destroyed without an answer.
+
+  bool parked() const { return !response && !websocket && !dropped; }
+  // What the exchange's owner hears while it is parked. Each once.
+  void leave() { tell(gone_, gone_hook_); }
+  void drain() { tell(draining_, drain_hook_); }
+
+ private:
+  friend class ExchangeDouble;
+
+  // The hook may destroy the exchange.
+  void tell(bool& happened, Task& hook) {
+    happened = true;
+    if (Task taken = std::exchange(hook, {})) taken();
+  }
+  void set_hook(bool happened, Task& place, Task hook) {
+    if (happened) return hook();
+    place = std::move(hook);
+  }
+  void forget_hooks() {
+    gone_hook_ = {};
+    drain_hook_ = {};
+  }
+
+  Task gone_hook_;
+  Task drain_hook_;
+  bool gone_ = false;
+  bool draining_ = false;
 };
 
 class ExchangeDouble final : public Exchange {
  public:
-  using PathValues = std::vector<std::pair<std::string, std::string>>;
-
   ExchangeDouble(HttpRequest request, PeerAddress peer, PathValues values, std::shared_ptr<AnswerDouble> answer)
       : request_(std::move(request)), peer_(std::move(peer)), values_(std::move(values)), answer_(std::move(answer)) {}
-  ~ExchangeDouble() override { answer_->dropped = !answered_; }
+  ~ExchangeDouble() override {
+    answer_->dropped = !answered_;
+    answer_->forget_hooks();
+  }
 
   const HttpRequest& request() const override { return request_; }
   PeerAddress peer() const override { return peer_; }
-  std::string_view path_value(std::string_view name) const override {
-    for (const auto& [key, value] : values_) {
-      if (key == name) return value;
-    }
-    return {};
+  const PathValues& path_values() const override { return values_; }
+  void on_gone(Task hook) override {
+    if (!answered_) answer_->set_hook(answer_->gone_, answer_->gone_hook_, std::move(hook));
   }
-  void reply(HttpResponse response) override {
-    CHECK(!std::exchange(answered_, true));
+  void on_drain(Task hook) override {
+    if (!answered_) answer_->set_hook(answer_->draining_, answer_->drain_hook_, std::move(hook));
+  }
+  using Exchange::reply;
+  void reply(HttpResponse response, ReplySent sent) override {
+    take_answer();
     answer_->response = std::move(response);
+    answer_->sent = std::move(sent);
   }
   void open_stream(HttpResponse head, StreamOptions, OpenDialog) override { reply(std::move(head)); }
   void accept_websocket(WebSocketAcceptance acceptance, OpenDialog open) override {
-    CHECK(!std::exchange(answered_, true));
+    take_answer();
     answer_->acceptance = std::move(acceptance);
     answer_->websocket = std::move(open);
   }
 
  private:
+  void take_answer() {
+    CHECK(!std::exchange(answered_, true));
+    answer_->forget_hooks();
+  }
+
   HttpRequest request_;
   PeerAddress peer_;
   PathValues values_;
@@ -83,7 +121,7 @@ class RoutesDouble final : public Routes {
     request.body = std::move(body);
     for (auto& [name, value] : headers) request.headers.add(std::move(name), std::move(value));
     for (Route& route : routes) {
-      ExchangeDouble::PathValues values;
+      PathValues values;
       if ((route.method != "*" && route.method != method) || !fits(route.path, path, values)) continue;
       auto answer = std::make_shared<AnswerDouble>();
       route.handler(std::make_unique<ExchangeDouble>(std::move(request), peer, std::move(values), answer));
@@ -114,7 +152,7 @@ class RoutesDouble final : public Routes {
     return segment;
   }
 
-  static bool fits(std::string_view pattern, std::string_view path, ExchangeDouble::PathValues& values) {
+  static bool fits(std::string_view pattern, std::string_view path, PathValues& values) {
     while (!pattern.empty() && !path.empty()) {
       const std::string_view wanted = take_segment(pattern);
       const std::string_view segment = take_segment(path);

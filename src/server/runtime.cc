@@ -42,6 +42,12 @@ Runtime::Runtime(const ServerOptions& options)
 
 Runtime::~Runtime() {
   stop();
+  // What was handed over from one loop to another posts to both to its end: so all that lives on loops goes before any loop.
+  for (const auto& lane : lanes_) {
+    lane->listener.reset();
+    lane->edge.reset();
+  }
+  for (const auto& lane : lanes_) lane->rooms.reset();
 }
 
 Result<std::unique_ptr<Runtime>> Runtime::start(const ServerOptions& options, Reach reach) {

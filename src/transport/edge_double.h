@@ -124,6 +124,11 @@ class DialogDouble final : public Dialog {
     ++quiet;
     say(":\n\n");
   }
+  std::uint16_t on_drain() override {
+    CHECK(!closed);
+    if (!last_word.empty()) say(last_word);
+    return drain_code;
+  }
   void on_link_closed() override { CHECK(!std::exchange(closed, true)); }
 
   void say(std::string_view message, MessageKind kind = MessageKind::kText) {
@@ -134,6 +139,8 @@ class DialogDouble final : public Dialog {
   Link& link;
   std::vector<std::string> messages;
   std::function<void(const std::string&)> then_on_message;
+  std::string last_word;  // Said when the server stops.
+  std::uint16_t drain_code = kCloseGoingAway;
   int quiet = 0;
   bool closed = false;
 

@@ -84,6 +84,12 @@ void EventStream::on_sweep(Millis now) {
   if (quiet && now - sent_at_ >= quiet_time_) dialog_->on_quiet();
 }
 
+void EventStream::on_drain() {
+  if (state_ != State::kOpen) return;
+  const std::uint16_t code = dialog_->on_drain();
+  close(code, {});
+}
+
 void EventStream::finish() {
   if (state_ == State::kGone) return;
   const bool was_open = std::exchange(state_, State::kGone) == State::kOpen;

@@ -28,7 +28,7 @@ class EventStream final : public Connection, public StreamHandler, public Link {
   PeerAddress peer() const override { return stream_->peer(); }
 
   void on_sweep(Millis now) override;
-  void on_drain() override { close(0, {}); }
+  void on_drain() override;
 
  private:
   enum class State : std::uint8_t { kOpen, kEnding, kLingering, kGone };

@@ -30,6 +30,7 @@ HttpConnection::HttpConnection(Edge& edge, std::unique_ptr<Stream> stream) : edg
 
 HttpConnection::~HttpConnection() {
   if (exchange_ != nullptr) exchange_->connection_gone();
+  tell_unsent();
 }
 
 PeerAddress HttpConnection::peer() const {
@@ -81,6 +82,7 @@ void HttpConnection::consume(std::span<char> bytes) {
     if (parser_->expects_continue() && !std::exchange(continued_, true)) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
   }
   consuming_ = false;
+  if (state_ == State::kAnswering) parser_.reset();  // It may be long until the next request is looked at.
   if (next_ != nullptr) return pass_on(bytes);
   hold(bytes);
 }
@@ -92,6 +94,7 @@ void HttpConnection::dispatch(HttpRequest request) {
   Router::Match match = edge_.router().match(request.method, request.target, request.path);
   auto exchange = std::make_unique<HttpExchange>(*this, std::move(request));
   exchange_ = exchange.get();
+  if (ended_) exchange_->client_ended();
   const HttpRequest& asked = exchange_->request();
   if (match.handler != nullptr) {
     exchange_->set_path_values(std::move(match.values));
@@ -119,6 +122,7 @@ void HttpConnection::dispatch(HttpRequest request) {
 void HttpConnection::on_end() {
   ended_ = true;
   if (state_ == State::kLingering) return finish();
+  if (exchange_ != nullptr) exchange_->client_ended();
   go_on();
 }
 
@@ -128,12 +132,13 @@ void HttpConnection::on_lost() {
 
 // --- Answers out
 
-void HttpConnection::reply(HttpResponse response) {
+void HttpConnection::reply(HttpResponse response, ReplySent sent) {
   const auto digit = static_cast<std::size_t>(std::clamp(response.status / 100, 0, 5));
   edge_.counters().requests_total[digit].add();
   add_common_fields(response);
   if (response.headers.has_token("Connection", "close")) close_after_ = true;
   write_response(out_, response, context());
+  if (sent) leaving_.push_back({out_.size(), std::move(sent)});
   exchange_ = nullptr;
   answered();
 }
@@ -207,12 +212,27 @@ void HttpConnection::write_out() {
   if (out_.empty()) return;
   const std::string_view waiting = std::string_view(out_).substr(out_sent_);
   out_sent_ += stream_->write({&waiting, 1});
+  const std::size_t left = out_sent_;
   if (out_sent_ == out_.size()) {
     std::string().swap(out_);
     out_sent_ = 0;
   } else if (out_sent_ > out_.size() / 2) {
     out_.erase(0, std::exchange(out_sent_, 0));
   }
+  if (!leaving_.empty()) tell_sent(left, left - out_sent_);
+}
+
+// `erased` bytes of the `left` ones are no more in `out_`. Who is told may answer another request of this connection.
+void HttpConnection::tell_sent(std::size_t left, std::size_t erased) {
+  const auto first_waiting = std::find_if(leaving_.begin(), leaving_.end(), [&](const Leaving& one) { return one.end > left; });
+  std::vector<Leaving> told(std::make_move_iterator(leaving_.begin()), std::make_move_iterator(first_waiting));
+  leaving_.erase(leaving_.begin(), first_waiting);
+  for (Leaving& waiting : leaving_) waiting.end -= erased;
+  for (Leaving& one : told) one.sent(true);
+}
+
+void HttpConnection::tell_unsent() {
+  for (Leaving& one : std::exchange(leaving_, {})) one.sent(false);
 }
 
 void HttpConnection::on_writable() {
@@ -259,11 +279,13 @@ void HttpConnection::open_stream(HttpResponse head, StreamOptions options, OpenD
 void HttpConnection::accept_websocket(WebSocketAcceptance acceptance, OpenDialog open) {
   const HttpRequest& request = exchange_->request();
   const auto checked = check_handshake(request);
-  if (const auto* const refusal = std::get_if<WebSocketRefusal>(&checked)) return reply(refusal->response());
+  if (const auto* const refusal = std::get_if<WebSocketRefusal>(&checked)) return reply(refusal->response(), {});
   const auto& upgrade = std::get<WebSocketUpgrade>(checked);
   if (!edge_.origins().may_use(upgrade.origin, request.headers.get("Host"))) {
     return reply(HttpResponse::error(
-        403, "forbidden", "pages of this origin may not open a WebSocket here; the operator allows origins by server.origins"));
+                     403, "forbidden",
+                     "pages of this origin may not open a WebSocket here; the operator allows origins by server.origins"),
+                 {});
   }
   std::optional<DeflateAgreement> deflate;
   if (edge_.options().compression) deflate = upgrade.deflate;
@@ -324,6 +346,7 @@ void HttpConnection::on_sweep(Millis now) {
 
 void HttpConnection::on_drain() {
   close_after_ = true;
+  if (exchange_ != nullptr) return exchange_->draining();
   if (state_ != State::kWaiting) return;
   if (out_.empty()) return finish();
   begin_closing();
@@ -336,10 +359,11 @@ void HttpConnection::wait_until(Millis delay) {
 void HttpConnection::finish() {
   if (state_ == State::kGone || state_ == State::kHandedOver) return;
   state_ = State::kGone;
-  // The answer may still come in this turn.
-  if (exchange_ != nullptr) std::exchange(exchange_, nullptr)->connection_gone();
   stream_->close();
   edge_.remove(*this);
+  // The answer may still come in this turn, even in one of these calls.
+  if (exchange_ != nullptr) std::exchange(exchange_, nullptr)->connection_gone();
+  tell_unsent();
 }
 
 }  // namespace carillon

@@ -1,12 +1,14 @@
 // HttpConnection: one client speaking HTTP/1.1: requests one after the other, pipelined ones waiting for their turn.
 //
 // While it idles it holds no parser and no buffer. A request may turn it into something else (a WebSocket, an event stream):
-// then its stream and what was read beyond the request go to that connection, and this one ends.
+// then its stream and what was read beyond the request go to that connection, and this one ends. While a room has the request
+// the socket is still read, so that its owner hears when the client leaves; what is read beyond it is kept, to a limit.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "protocol/exchange.h"
 #include "transport/connection.h"
@@ -40,6 +42,11 @@ class HttpConnection final : public Connection, public StreamHandler {
     kHandedOver,  // The stream is another connection's.
     kGone,
   };
+  // Somebody wants to know whether this answer has left.
+  struct Leaving {
+    std::size_t end;  // In `out_`.
+    ReplySent sent;
+  };
 
   void on_bytes(std::span<char> bytes) override;
   void on_end() override;
@@ -47,10 +54,11 @@ class HttpConnection final : public Connection, public StreamHandler {
   void on_lost() override;
 
   // For the exchange.
-  void reply(HttpResponse response);
+  void reply(HttpResponse response, ReplySent sent);
   void open_stream(HttpResponse head, StreamOptions options, OpenDialog open);
   void accept_websocket(WebSocketAcceptance acceptance, OpenDialog open);
   PeerAddress peer() const;
+  bool draining() const { return edge_.draining(); }
 
   bool reads_requests() const { return state_ == State::kWaiting || state_ == State::kReading; }
   bool may_take_more() const;
@@ -61,6 +69,8 @@ class HttpConnection final : public Connection, public StreamHandler {
   void answered();
   void go_on();
   void write_out();
+  void tell_sent(std::size_t left, std::size_t erased);
+  void tell_unsent();
   std::unique_ptr<Stream> release_stream();
   void hand_over(StreamHandler& next);
   void pass_on(std::span<char> bytes);
@@ -78,6 +88,7 @@ class HttpConnection final : public Connection, public StreamHandler {
   std::string held_;                  // Bytes of later requests: they wait for this answer, or for room in `out_`.
   std::string out_;                   // Empty once all of it has left.
   std::size_t out_sent_ = 0;
+  std::vector<Leaving> leaving_;   // In the order of `out_`.
   StreamHandler* next_ = nullptr;  // Whose the stream is now; until what was read beyond the request is passed on.
   Millis deadline_{0};             // Of the state.
   State state_ = State::kWaiting;

@@ -3,10 +3,18 @@
 #include "transport/http_connection.h"
 
 namespace carillon {
+namespace {
+
+// The hook may destroy what holds it.
+void call(Task& hook) {
+  if (Task taken = std::exchange(hook, {})) taken();
+}
+
+}  // namespace
 
 HttpExchange::~HttpExchange() {
   if (HttpConnection* const connection = take_connection()) {
-    connection->reply(HttpResponse::error(500, "internal", "the server did not answer this request"));
+    connection->reply(HttpResponse::error(500, "internal", "the server did not answer this request"), {});
   }
 }
 
@@ -14,15 +22,36 @@ PeerAddress HttpExchange::peer() const {
   return connection_ == nullptr ? PeerAddress{} : connection_->peer();
 }
 
-std::string_view HttpExchange::path_value(std::string_view name) const {
-  for (const auto& [known, value] : path_values_) {
-    if (known == name) return value;
-  }
-  return {};
+void HttpExchange::on_gone(Task hook) {
+  if (state_ == State::kAnswered) return;
+  gone_hook_ = std::move(hook);
+  if (state_ != State::kOpen) call(gone_hook_);
 }
 
-void HttpExchange::reply(HttpResponse response) {
-  if (HttpConnection* const connection = take_connection()) connection->reply(std::move(response));
+void HttpExchange::on_drain(Task hook) {
+  if (state_ == State::kAnswered) return;
+  drain_hook_ = std::move(hook);
+  if (connection_ != nullptr && connection_->draining()) call(drain_hook_);
+}
+
+void HttpExchange::connection_gone() {
+  connection_ = nullptr;
+  state_ = State::kGone;
+  call(gone_hook_);
+}
+
+void HttpExchange::client_ended() {
+  state_ = State::kEnded;
+  call(gone_hook_);
+}
+
+void HttpExchange::draining() {
+  call(drain_hook_);
+}
+
+void HttpExchange::reply(HttpResponse response, ReplySent sent) {
+  if (HttpConnection* const connection = take_connection()) return connection->reply(std::move(response), std::move(sent));
+  if (sent) sent(false);
 }
 
 void HttpExchange::open_stream(HttpResponse head, StreamOptions options, OpenDialog open) {
@@ -36,6 +65,9 @@ void HttpExchange::accept_websocket(WebSocketAcceptance acceptance, OpenDialog o
 }
 
 HttpConnection* HttpExchange::take_connection() {
+  state_ = State::kAnswered;
+  gone_hook_ = {};
+  drain_hook_ = {};
   return std::exchange(connection_, nullptr);
 }
 

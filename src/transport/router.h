@@ -3,14 +3,11 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "protocol/exchange.h"
 
 namespace carillon {
-
-using PathValues = std::vector<std::pair<std::string, std::string>>;
 
 class Router final : public Routes {
  public:

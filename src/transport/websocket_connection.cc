@@ -194,7 +194,9 @@ void WebSocketConnection::on_sweep(Millis) {
 }
 
 void WebSocketConnection::on_drain() {
-  close(kCloseGoingAway, "the server is stopping");
+  if (state_ != State::kOpen) return;
+  const std::uint16_t code = dialog_->on_drain();
+  close(code, "the server is stopping");
 }
 
 void WebSocketConnection::finish() {

@@ -107,13 +107,13 @@ class DirectStage::Request final : public Exchange {
 
   const HttpRequest& request() const override { return request_; }
   PeerAddress peer() const override { return client_.peer(); }
-  std::string_view path_value(std::string_view name) const override {
-    for (const auto& [known, value] : values_) {
-      if (known == name) return value;
-    }
-    return {};
+  const PathValues& path_values() const override { return values_; }
+  void on_gone(Task) override {}   // Nobody leaves before the answer,
+  void on_drain(Task) override {}  // and the server does not stop.
+  void reply(HttpResponse response, ReplySent sent) override {
+    client_.answer_ = Answer{response.status, std::move(response.body)};
+    if (sent) sent(true);
   }
-  void reply(HttpResponse response) override { client_.answer_ = Answer{response.status, std::move(response.body)}; }
   void open_stream(HttpResponse, StreamOptions options, OpenDialog open) override {
     client_.open(std::move(open), true, options.quiet_time);
   }

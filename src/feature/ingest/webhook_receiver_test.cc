@@ -31,8 +31,10 @@ class FakeExchange final : public Exchange {
 
   const HttpRequest& request() const override { return request_; }
   PeerAddress peer() const override { return {"127.0.0.1:5000", true}; }
-  std::string_view path_value(std::string_view) const override { return {}; }
-  void reply(HttpResponse response) override {
+  const PathValues& path_values() const override { return path_values_; }
+  void on_gone(Task) override { ADD_FAILURE(); }
+  void on_drain(Task) override { ADD_FAILURE(); }
+  void reply(HttpResponse response, ReplySent) override {
     EXPECT_FALSE(answered_);
     answered_ = true;
     answers_.push_back(std::move(response));
@@ -42,6 +44,7 @@ class FakeExchange final : public Exchange {
 
  private:
   HttpRequest request_;
+  const PathValues path_values_;
   std::vector<HttpResponse>& answers_;
   bool answered_ = false;
 };

@@ -264,8 +264,10 @@ TEST(NativeRoom, AcceptsOnItsPathAndGreetsWhoAsksForIt) {
       }
       const HttpRequest& request() const override { return asked; }
       PeerAddress peer() const override { return {}; }
-      std::string_view path_value(std::string_view) const override { return {}; }
-      void reply(HttpResponse) override { ADD_FAILURE(); }
+      const PathValues& path_values() const override { return none; }
+      void on_gone(Task) override { ADD_FAILURE(); }
+      void on_drain(Task) override { ADD_FAILURE(); }
+      void reply(HttpResponse, ReplySent) override { ADD_FAILURE(); }
       void open_stream(HttpResponse, StreamOptions, OpenDialog) override { ADD_FAILURE(); }
       void accept_websocket(WebSocketAcceptance, OpenDialog open) override {
         dialog = open(link);
@@ -274,6 +276,7 @@ TEST(NativeRoom, AcceptsOnItsPathAndGreetsWhoAsksForIt) {
       LinkDouble& link;
       std::unique_ptr<Dialog>& dialog;
       HttpRequest asked;
+      const PathValues none;
     };
     std::unique_ptr<Dialog> dialog;
     routes.routes.at(0).handler(std::make_unique<Opening>(link, target, dialog));

@@ -68,8 +68,10 @@ class EventSource final {
     }
     const HttpRequest& request() const override { return asked; }
     PeerAddress peer() const override { return {}; }
-    std::string_view path_value(std::string_view) const override { return {}; }
-    void reply(HttpResponse response) override { owner.refused = response.status; }
+    const PathValues& path_values() const override { return none; }
+    void on_gone(Task) override { ADD_FAILURE(); }
+    void on_drain(Task) override { ADD_FAILURE(); }
+    void reply(HttpResponse response, ReplySent) override { owner.refused = response.status; }
     void open_stream(HttpResponse, StreamOptions, OpenDialog open) override {
       owner.dialog = open(*owner.link);
       owner.link->dialog = owner.dialog.get();
@@ -78,6 +80,7 @@ class EventSource final {
     void accept_websocket(WebSocketAcceptance, OpenDialog) override { ADD_FAILURE(); }
     EventSource& owner;
     HttpRequest asked;
+    const PathValues none;
   };
   struct OneRoute final : Routes {
     void add(std::string_view, std::string_view, RouteHandler added) override { handler = std::move(added); }
