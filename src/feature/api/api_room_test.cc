@@ -43,6 +43,9 @@ class ClosedRooms final : public Policy {
   Result<void> may_read_history(const Identity& identity, std::string_view channel) const override {
     return may_publish(identity, channel);
   }
+  Result<void> may_see_presence(const Identity& identity, std::string_view channel) const override {
+    return may_publish(identity, channel);
+  }
 };
 
 // Holds completions back when asked to, and completes on another thread.
@@ -68,6 +71,8 @@ class LateEngine final : public Engine {
                 UniqueFunction<void(Result<std::vector<ChannelRecord>>)> done) override {
     inner_.channels(std::move(prefix), std::move(after), count_max, std::move(done));
   }
+
+  PresenceStore& presence() override { return inner_.presence(); }
 
   void complete_in_reverse() {
     std::thread([this] {

@@ -7,6 +7,7 @@
 
 #include "base/manual_loop.h"
 #include "hub/shard.h"
+#include "engine/memory/memory_presence.h"
 #include "protocol/exchange_double.h"
 
 namespace carillon {
@@ -22,6 +23,12 @@ class OpenPolicy final : public Policy {
   Result<void> may_subscribe(const Identity&, std::string_view) const override { return {}; }
   Result<void> may_publish(const Identity&, std::string_view) const override { return {}; }
   Result<void> may_read_history(const Identity&, std::string_view) const override { return {}; }
+  Result<void> may_see_presence(const Identity&, std::string_view) const override { return {}; }
+};
+
+class ZeroRandom final : public Random {
+ public:
+  void fill(std::span<std::uint8_t> bytes) override { std::fill(bytes.begin(), bytes.end(), std::uint8_t{0}); }
 };
 
 // Answers listings at once, with an error, or when told to.
@@ -38,6 +45,7 @@ class MoodyEngine final : public Engine {
     if (mood == Mood::kBroken) return done(Error{ErrorKind::kUnavailable, "disk on fire"});
     held_ = std::move(done);
   }
+  PresenceStore& presence() override { return *presence_; }
   void answer_on_another_thread() {
     std::thread([this] { held_(std::vector<ChannelRecord>{}); }).join();
   }
@@ -46,6 +54,10 @@ class MoodyEngine final : public Engine {
 
  private:
   UniqueFunction<void(Result<std::vector<ChannelRecord>>)> held_;
+  FixedClock clock_;
+  ZeroRandom random_;
+  MemoryPresence all_presence_{clock_, random_};
+  const std::unique_ptr<PresenceStore> presence_ = all_presence_.open_node();
 };
 
 class HealthRoomTest : public testing::Test {
