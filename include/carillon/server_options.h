@@ -24,8 +24,17 @@ enum class SlowConsumer {
 // Who may do something on a channel.
 enum class ChannelAccess {
   kOpen,    // Everyone who may connect.
-  kKey,     // Who shows the API key. Without a configured key: clients on this machine (loopback).
+  kUser,    // Who shows a valid token, whoever that is; and who may by `kKey`.
+  kOwner,   // Who shows a valid token of the user whose name stands where the rule's `match` has `{user}`; and by `kKey`.
+  kKey,     // Who shows the API key. Where neither a key nor secrets for tokens are configured: clients on this machine.
   kNobody,  // No client on any protocol; only webhooks and the embedding program.
+};
+
+// Whether a client may say who it is without showing a token for it. Such a name is shown to others, and allows nothing.
+enum class ClaimedUsers {
+  kLoopback,  // Where no secrets for tokens are configured and the server listens on a loopback address.
+  kNever,
+  kAlways,
 };
 
 // How event kinds are written where the client did not choose: `pr_opened` or `pr.opened`.
@@ -40,7 +49,8 @@ enum class PushTarget {
 // has a rule made of these defaults.
 struct ChannelRule {
   // A channel name in which `*` stands for one segment and a final `**` for any number of them, none included. Segments
-  // end at the first `:` and at every `/` after it: `repo:alice/*`, `repo:**`, `room:*`, `**`.
+  // end at the first `:` and at every `/` after it: `repo:alice/*`, `repo:**`, `room:*`, `**`. One segment may be `{user}`,
+  // which fits what `*` fits: `user:{user}/**`.
   std::string match = "**";
   // Publications kept for history and recovery; beyond it the oldest is forgotten. 0: the channel keeps no history and
   // its events carry no position.
@@ -56,6 +66,24 @@ struct ChannelRule {
   PushTarget push = PushTarget::kAll;
 
   friend bool operator==(const ChannelRule&, const ChannelRule&) = default;
+};
+
+// Who clients are: tokens (JWT, signed with HMAC-SHA256) that name a user.
+struct AuthOptions {
+  // A token must be signed with one of these, each of 32 bytes at least; several only while one is being replaced. Empty: no
+  // token can be checked, and those that are shown are not looked at.
+  std::vector<std::string> jwt_secrets;
+  // How far the clocks of those who make tokens may be off: so long a token is taken after its `exp` and before its `nbf`.
+  Milliseconds jwt_leeway = std::chrono::seconds(5);
+  // What `iss` must be, and what `aud` must be or hold. Empty: not looked at.
+  std::string jwt_issuer;
+  std::string jwt_audience;
+  // Refuse (401) clients that show neither a valid token nor the API key.
+  bool require_token = false;
+  // Whether the parameter `user` of a request names the user where no token is shown.
+  ClaimedUsers claimed_users = ClaimedUsers::kLoopback;
+
+  friend bool operator==(const AuthOptions&, const AuthOptions&) = default;
 };
 
 struct LimitsOptions {
@@ -204,8 +232,9 @@ struct ServerOptions {
   // Start without an API key on an address that others can reach. Otherwise that is refused.
   bool insecure = false;
   // Who shows it (`Authorization: Bearer`) may use the HTTP API and publish. Empty: none configured, and those are for
-  // clients on this machine only.
+  // clients on this machine only (publishing over WebSocket too, unless `auth.jwt_secrets` are configured).
   std::string api_key;
+  AuthOptions auth;
 
   LimitsOptions limits;
   std::vector<ChannelRule> channels;

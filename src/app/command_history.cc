@@ -32,7 +32,7 @@ void history(HistoryFlags& flags) {
     if (!position) throw CLI::ValidationError("--since", position.error().text);
     flags.call.since = *std::move(position);
   }
-  HubClient client(flags.client.parsed_url(), {.api_key = flags.client.api_key});
+  HubClient client(flags.client.parsed_url(), {.bearer = flags.client.bearer()});
   const Result<HistoryAnswer> answer = client.history(flags.call);
   if (!answer) fail_command(answer.error().text.c_str());
   if (!answer->complete) {

@@ -65,7 +65,7 @@ void publish_lines(PubFlags& flags, HubClient& client) {
 }
 
 void pub(PubFlags& flags) {
-  HubClient client(flags.client.parsed_url(), {.api_key = flags.client.api_key});
+  HubClient client(flags.client.parsed_url(), {.bearer = flags.client.bearer()});
   if (flags.lines) return publish_lines(flags, client);
   std::string given = flags.call.data;
   if (given == "-") {

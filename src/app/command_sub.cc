@@ -61,7 +61,7 @@ void sub(SubFlags& flags) {
     }
     flags.options.start.recover = *std::move(position);
   }
-  flags.options.api_key = flags.client.api_key;
+  flags.options.bearer = flags.client.bearer();
   flags.options.reconnect = !flags.no_reconnect;
   Printer printer(flags.count);
   const Result<void> outcome = Subscriber(flags.client.parsed_url(), flags.options, printer).run();

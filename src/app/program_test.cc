@@ -45,7 +45,7 @@ class ConfigCommand : public testing::Test {
 
 TEST(Program, EveryCommandHasHelpWorthReading) {
   EXPECT_THAT(run({"--help"}).out, AllOf(HasSubstr("serve"), HasSubstr("check-config"), HasSubstr("Exit codes")));
-  for (const char* command : {"serve", "pub", "sub", "history", "check-config"}) {
+  for (const char* command : {"serve", "pub", "sub", "history", "token", "check-config"}) {
     const Ended ended = run({command, "--help"});
     EXPECT_EQ(ended.code, 0) << command;
     EXPECT_THAT(ended.out, AllOf(HasSubstr("Examples:"), HasSubstr("Exit codes:"))) << command;
@@ -76,6 +76,8 @@ TEST(Program, AWrongCommandLineIsCodeTwo) {
       {"sub", "room:x", "--recover", "1:2", "--since-beginning"},
       {"history", "room:x", "--limit", "many"},
       {"history", "room:x", "--since", "5"},
+      {"token"},
+      {"token", "--user", "alice", "--ttl"},
       {"check-config"},
       {"bench", "--subscribers", "5", "channels"},
       {"bench", "channels", "--subscribers", "5"},
@@ -135,6 +137,30 @@ TEST(Clients, NobodyThereIsOneLine) {
     EXPECT_EQ(ended.code, 1);
     EXPECT_EQ(ended.err, "carillon: cannot connect to 127.0.0.1 port 1: Connection refused\n");
   }
+}
+
+constexpr const char* kSecret = "a secret of thirty-two bytes, no less";
+
+TEST(Token, IsOneLineOfThreeParts) {
+  const Ended ended = run({"token", "--user", "alice", "--secret", kSecret, "--claim", "role=\"editor\""});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.out, testing::MatchesRegex("[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\n"));
+}
+
+TEST(Token, SaysWhatIsWrong) {
+  EXPECT_THAT(run({"token", "--user", "alice"}).err, HasSubstr("no secret to sign with"));
+  EXPECT_THAT(run({"token", "--user", "alice", "--secret", "short"}).err, HasSubstr("has 5 bytes"));
+  EXPECT_THAT(run({"token", "--user", "alice", "--secret", kSecret, "--ttl", "5"}).err, HasSubstr("--ttl: "));
+  EXPECT_THAT(run({"token", "--user", "alice", "--secret", kSecret, "--claim", "role=editor"}).err,
+              HasSubstr("--claim role: the value is no JSON"));
+  EXPECT_EQ(run({"token", "--user", "alice", "--secret", "short"}).code, 1);
+}
+
+TEST_F(ConfigCommand, ATokenIsSignedWithTheSecretOfTheFile) {
+  const char* config = file("[auth]\njwt_secrets = [\"a secret of thirty-two bytes, no less\"]\n");
+  const Ended ended = run({"token", "--user", "alice", "--config", config});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.out, StartsWith("eyJ"));
 }
 
 TEST_F(ConfigCommand, SaysOk) {

@@ -52,7 +52,7 @@ HttpClient::Attempt HttpClient::attempt(std::string_view request, bool head) {
 std::string HttpClient::write_request(const HttpCall& call) const {
   std::string out = fmt::format("{} {}{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: carillon/{}\r\nAccept: application/json\r\n",
                                 call.method, url_.base_path, call.target, url_.authority(), CARILLON_VERSION);
-  if (!options_.api_key.empty()) out += fmt::format("Authorization: Bearer {}\r\n", options_.api_key);
+  if (!options_.bearer.empty()) out += fmt::format("Authorization: Bearer {}\r\n", options_.bearer);
   if (!call.body.empty()) {
     out += fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n", call.body.size());
   }

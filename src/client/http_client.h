@@ -13,7 +13,7 @@
 namespace carillon {
 
 struct HttpClientOptions {
-  std::string api_key;  // Empty: none is sent.
+  std::string bearer;  // The API key, or a token; empty: none is sent.
   std::chrono::milliseconds connect_time = std::chrono::seconds(10);
   std::chrono::milliseconds answer_time = std::chrono::seconds(30);  // Between two pieces of the answer.
   std::size_t answer_bytes = 256 * 1024 * 1024;                      // A larger answer is refused.

@@ -115,7 +115,7 @@ std::string answer(int status, const std::string& body) {
 
 TEST(HubClient, PublishesAndGivesTheReceipt) {
   ScriptedServer server({{"\"k\"}", answer(200, "{\"channel\":\"room:x\",\n\"offset\":1}")}});
-  HubClient client(server.url(), {.api_key = "secret"});
+  HubClient client(server.url(), {.bearer = "secret"});
   const auto receipt = client.publish({"room:x", "e", "[1, 2]", "k"});
   ASSERT_TRUE(receipt) << receipt.error().text;
   EXPECT_EQ(*receipt, R"({"channel":"room:x","offset":1})");

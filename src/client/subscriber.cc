@@ -35,7 +35,7 @@ Result<void> Subscriber::run() {
   bool connected_before = false;
   while (true) {
     Error lost;
-    Result<WebSocketClient> socket = WebSocketClient::connect(url_, target, {.api_key = options_.api_key});
+    Result<WebSocketClient> socket = WebSocketClient::connect(url_, target, {.bearer = options_.bearer});
     if (socket) {
       if (connected_before) listener_.on_notice("connected again");
       connected_before = true;

@@ -33,7 +33,7 @@ class Backoff {
 struct SubscriberOptions {
   SubscriberStart start;
   std::string path = "/ws";
-  std::string api_key;  // Empty: none is sent.
+  std::string bearer;   // The API key, or a token; empty: none is sent.
   bool dotted = false;  // Event kinds as `pr.opened` rather than `pr_opened`.
   bool reconnect = true;
   std::chrono::milliseconds backoff_first = std::chrono::milliseconds(500);

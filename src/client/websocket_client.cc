@@ -71,7 +71,7 @@ Result<WebSocketClient> WebSocketClient::connect(const ClientUrl& url, const std
   const std::string whole_target = url.base_path + target;
   WebSocketRequest request{.host = host, .target = whole_target, .key = key, .subprotocols = {}, .more = {}};
   request.more.emplace_back("User-Agent", std::string("carillon/") + CARILLON_VERSION);
-  if (!options.api_key.empty()) request.more.emplace_back("Authorization", "Bearer " + options.api_key);
+  if (!options.bearer.empty()) request.more.emplace_back("Authorization", "Bearer " + options.bearer);
   std::string text;
   write_handshake_request(text, request);
   if (const Result<void> written = socket->write(text, options.connect_time); !written) return written.error();

@@ -17,7 +17,7 @@
 namespace carillon {
 
 struct WebSocketClientOptions {
-  std::string api_key;                                                // Empty: none is sent.
+  std::string bearer;                                                 // The API key, or a token; empty: none is sent.
   std::chrono::milliseconds connect_time = std::chrono::seconds(10);  // To connect, and again for the handshake.
   std::chrono::milliseconds write_time = std::chrono::seconds(30);    // For the server to take what is sent.
   std::size_t message_bytes = 256 * 1024 * 1024;                      // A larger message ends the connection.

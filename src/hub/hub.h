@@ -69,6 +69,7 @@ struct SessionInfo {
   SessionId id = 0;
   std::string protocol;
   std::string user;
+  bool verified = false;  // A token says so; else it is what the client calls itself.
   std::string peer;
   std::string user_agent;
   std::int64_t connected_at_ms = 0;

@@ -29,12 +29,25 @@ struct Position {
 
 enum class PayloadFormat : std::uint8_t { kJson, kCbor, kBytes };
 
-// Who is speaking, as far as we know. Anonymous when `user` is empty.
+// Who is speaking, as far as we know. Anonymous when `user` is empty. Immutable, and shared by all that speaks of it.
 struct Identity {
   std::string user;
-  bool trusted = false;  // Showed the API key; or, where none is configured, is on this machine.
+  bool trusted = false;   // Showed the API key; or, where nothing that could be shown is configured, is on this machine.
+  bool verified = false;  // A valid token says that this is the user. Else the user is what the client calls itself: for
+                          // others to see, never to allow anything by.
+  std::int64_t expires_at_ms = 0;  // Unix time from which this identity holds no more; 0: never.
+  // All claims of the token, one JSON object; null when none was shown. Publications do not keep them.
+  std::shared_ptr<const std::string> claims;
 };
 using IdentityPtr = std::shared_ptr<const Identity>;
+
+// As it goes into what is published, which is kept long and counted without it.
+inline IdentityPtr without_claims(const IdentityPtr& identity) {
+  if (identity == nullptr || identity->claims == nullptr) return identity;
+  Identity bare = *identity;
+  bare.claims = nullptr;
+  return std::make_shared<const Identity>(std::move(bare));
+}
 
 using Tags = std::vector<std::pair<std::string, std::string>>;
 

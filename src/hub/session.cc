@@ -78,7 +78,7 @@ void Session::publish(Draft draft, Ticket ticket) {
   if (Result<void> allowed = shard_.hub().policy().may_publish(identity(), draft.channel); !allowed) {
     return shard_.complete(id_, ticket, allowed.error());
   }
-  draft.identity = identity_;
+  draft.identity = without_claims(identity_);
   draft.publisher_session = id_;
   shard_.hub().publish(std::move(draft), [&shard = shard_, id = id_, ticket](Result<Receipt> outcome) {
     shard.complete(id, ticket, std::move(outcome));

@@ -41,6 +41,7 @@ enum class EndReason : std::uint8_t {
   kSlowConsumer,  // Its outbox passed the limit and the policy is to close.
   kDisconnected,  // An operator or an application asked for it.
   kShutdown,      // The server is stopping.
+  kExpired,       // What showed who the client is holds no more.
 };
 
 struct ChannelPosition {

@@ -21,6 +21,7 @@ Shard::Shard(Hub& hub, Loop& loop, unsigned index)
     : hub_(hub),
       loop_(loop),
       index_(index),
+      expiries_(loop, hub.clock(), [this](SessionId session) { expire(session); }),
       presence_timer_([this] { send_presence_changes(); }),
       second_timer_([this] { on_presence_second(); }),
       lease_timer_([this] { renew_lease(); }) {
@@ -54,16 +55,24 @@ SessionId Shard::add_session(Session& session) {
   }
   counters_.sessions.add();
   counters_.connections_total.add();
-  return std::uint64_t{index_} << kLoopShift | std::uint64_t{++session_serial_} << kSerialShift | slot;
+  const SessionId id = std::uint64_t{index_} << kLoopShift | std::uint64_t{++session_serial_} << kSerialShift | slot;
+  if (const std::int64_t expires = session.identity().expires_at_ms; expires != 0) expiries_.add(id, expires);
+  return id;
 }
 
 void Shard::remove_session(Session& session) {
   if (session.ready_place_ != 0) ready_[session.ready_place_ - 1] = nullptr;
   session.ready_place_ = 0;
+  if (const std::int64_t expires = session.identity().expires_at_ms; expires != 0) expiries_.remove(session.id_, expires);
   const auto slot = static_cast<std::uint32_t>(session.id_ & kSlotMask);
   sessions_[slot] = nullptr;
   free_slots_.push_back(slot);
   counters_.sessions.subtract();
+}
+
+void Shard::expire(SessionId session) {
+  Session* const found = find_session(session);
+  if (found != nullptr) found->client_.on_end_wanted(EndReason::kExpired, "token expired");
 }
 
 Session* Shard::find_session(SessionId id) {
@@ -92,6 +101,7 @@ SessionInfo Shard::describe(const Session& session) const {
   return {.id = session.id_,
           .protocol = session.protocol_,
           .user = session.identity().user,
+          .verified = session.identity().verified,
           .peer = session.client_.peer_text(),
           .user_agent = session.user_agent_ == nullptr ? std::string() : *session.user_agent_,
           .connected_at_ms = session.connected_at_ms_,

@@ -17,6 +17,7 @@
 #include "base/log_limit.h"
 #include "base/loop.h"
 #include "hub/audience.h"
+#include "hub/expiry_list.h"
 #include "hub/hub.h"
 #include "hub/join.h"
 #include "hub/presence_store.h"
@@ -83,6 +84,7 @@ class Shard final : public TurnEnd {
 
   SessionId add_session(Session& session);
   void remove_session(Session& session);
+  void expire(SessionId session);
   const std::string* intern(std::string_view text);
   void release(const std::string* text);
 
@@ -170,6 +172,7 @@ class Shard final : public TurnEnd {
   std::vector<std::uint32_t> free_slots_;
   std::uint32_t session_serial_ = 0;
   std::unordered_map<std::string, std::uint32_t> interned_;  // User agents, counted.
+  ExpiryList expiries_;
 
   SelectorTable<std::unique_ptr<Audience>> audiences_;
   boost::unordered_flat_map<JoinId, std::unique_ptr<Join>> joins_;

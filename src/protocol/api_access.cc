@@ -4,12 +4,11 @@
 
 #include <algorithm>
 
+#include "protocol/identify.h"
 #include "wire/http/http_syntax.h"
 
 namespace carillon {
 namespace {
-
-constexpr std::string_view kBearer = "Bearer ";
 
 // "localhost:8080" → "localhost", "[::1]:8080" → "[::1]".
 std::string_view without_port(std::string_view host) {
@@ -58,12 +57,12 @@ Result<void> ApiAccess::check(const Exchange& exchange) const {
 }
 
 bool ApiAccess::shows_key(const HttpRequest& request) const {
-  std::string_view shown = request.headers.get("Authorization");
-  if (!has_key() || shown.size() <= kBearer.size() || !equal_ignoring_case(shown.substr(0, kBearer.size()), kBearer)) {
-    return false;
-  }
-  shown = trim_http_space(shown.substr(kBearer.size()));
-  return shown.size() == api_key_.size() && CRYPTO_memcmp(shown.data(), api_key_.data(), shown.size()) == 0;
+  const ShownToken shown = shown_token(request);
+  return !shown.in_query && is_key(shown.text);
+}
+
+bool ApiAccess::is_key(std::string_view shown) const {
+  return has_key() && shown.size() == api_key_.size() && CRYPTO_memcmp(shown.data(), api_key_.data(), shown.size()) == 0;
 }
 
 bool ApiAccess::is_allowed_origin(std::string_view origin) const {

@@ -26,6 +26,7 @@ class ApiAccess {
 
   // Whether the request shows the key; false when none is configured. Takes the same time for every wrong key of one length.
   bool shows_key(const HttpRequest& request) const;
+  bool is_key(std::string_view shown) const;
 
  private:
   bool is_allowed_origin(std::string_view origin) const;

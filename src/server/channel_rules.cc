@@ -2,12 +2,21 @@
 
 #include <fmt/core.h>
 
+#include <utility>
+
 #include "base/utf8.h"
 
 namespace carillon {
 namespace {
 
 constexpr std::size_t kPatternBytesMax = 255;  // As long as a channel name.
+
+constexpr std::string_view kUser = "{user}";
+
+// Stands for any one segment.
+bool is_any(std::string_view segment) {
+  return segment == "*" || segment == kUser;
+}
 
 // Walks a name or a pattern segment by segment: the first `:` and every `/` after it end one (hub/channel_name.h).
 class Segments {
@@ -51,8 +60,13 @@ Result<void> check_channel_pattern(std::string_view pattern) {
     }
   }
   Segments segments(pattern);
+  bool has_user = false;
   while (!segments.done()) {
     const std::string_view segment = segments.next();
+    if (segment == kUser && std::exchange(has_user, true)) return refused("`{user}` may stand in it once");
+    if (segment != kUser && segment.find(kUser) != std::string_view::npos) {
+      return refused("`{user}` stands for a whole segment, never for a part of one");
+    }
     if (segment == "**" && !segments.done()) return refused("`**` may only be its last segment");
     if (segment != "*" && segment != "**" && segment.find('*') != std::string_view::npos) {
       return refused("`*` stands for a whole segment, never for a part of one");
@@ -69,9 +83,27 @@ bool channel_pattern_fits(std::string_view pattern, std::string_view channel) {
     if (segment == "**") return true;
     if (given.done()) return false;
     const std::string_view name = given.next();
-    if (segment != "*" && segment != name) return false;
+    if (!is_any(segment) && segment != name) return false;
   }
   return given.done();
+}
+
+bool channel_pattern_has_user(std::string_view pattern) {
+  Segments segments(pattern);
+  while (!segments.done()) {
+    if (segments.next() == kUser) return true;
+  }
+  return false;
+}
+
+std::string_view channel_owner(std::string_view pattern, std::string_view channel) {
+  Segments wanted(pattern);
+  Segments given(channel);
+  while (!wanted.done() && !given.done()) {
+    const std::string_view name = given.next();
+    if (wanted.next() == kUser) return name;
+  }
+  return {};
 }
 
 // As if `narrow` were a channel: its `*` is a segment like others, but its `**` is only covered by another.
@@ -83,7 +115,7 @@ bool channel_pattern_covers(std::string_view wide, std::string_view narrow) {
     if (segment == "**") return true;
     if (given.done()) return false;
     const std::string_view other = given.next();
-    if (other == "**" || (segment != "*" && segment != other)) return false;
+    if (other == "**" || (!is_any(segment) && segment != other)) return false;
   }
   return given.done();
 }

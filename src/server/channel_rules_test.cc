@@ -6,10 +6,12 @@ namespace carillon {
 namespace {
 
 TEST(ChannelPattern, StarsStandForWholeSegments) {
-  for (const char* good : {"**", "*", "repo:*", "repo:**", "repo:*/app", "repo:alice/*", "repo:*/*/prs", "room:42", "lobby"}) {
+  for (const char* good : {"**", "*", "repo:*", "repo:**", "repo:*/app", "repo:alice/*", "repo:*/*/prs", "room:42", "lobby",
+                           "{user}", "user:{user}", "user:{user}/**", "dm:*/{user}", "a:{users}"}) {
     EXPECT_TRUE(check_channel_pattern(good)) << good;
   }
-  for (const char* bad : {"", "repo:a*", "re*:x", "**:x", "repo:**/prs", "repo:***", "a\nb", "\xFF"}) {
+  for (const char* bad : {"", "repo:a*", "re*:x", "**:x", "repo:**/prs", "repo:***", "a\nb", "\xFF", "user:x{user}",
+                          "user:{user}x", "dm:{user}/{user}"}) {
     EXPECT_FALSE(check_channel_pattern(bad)) << bad;
   }
   EXPECT_FALSE(check_channel_pattern(std::string(256, 'x')));
@@ -34,6 +36,19 @@ TEST(ChannelPattern, FitsSegmentBySegment) {
   EXPECT_TRUE(channel_pattern_fits("*:x", "room:x"));
 }
 
+TEST(ChannelPattern, AUserStandsForOneSegment) {
+  EXPECT_TRUE(channel_pattern_fits("user:{user}/**", "user:alice"));
+  EXPECT_TRUE(channel_pattern_fits("user:{user}/**", "user:alice/inbox/1"));
+  EXPECT_FALSE(channel_pattern_fits("user:{user}/**", "user"));
+  EXPECT_FALSE(channel_pattern_fits("user:{user}", "user:alice/inbox"));
+  EXPECT_TRUE(channel_pattern_has_user("user:{user}/**"));
+  EXPECT_FALSE(channel_pattern_has_user("user:*/**"));
+  EXPECT_EQ(channel_owner("user:{user}/**", "user:alice/inbox"), "alice");
+  EXPECT_EQ(channel_owner("dm:*/{user}", "dm:alice/bob"), "bob");
+  EXPECT_EQ(channel_owner("user:{user}", "user:auth0|x:1"), "auth0|x:1");
+  EXPECT_EQ(channel_owner("user:*", "user:alice"), "");
+}
+
 TEST(ChannelPattern, CoversWhatItFitsAtLeast) {
   EXPECT_TRUE(channel_pattern_covers("**", "room:*"));
   EXPECT_TRUE(channel_pattern_covers("room:*", "room:42"));
@@ -41,6 +56,9 @@ TEST(ChannelPattern, CoversWhatItFitsAtLeast) {
   EXPECT_FALSE(channel_pattern_covers("room:*", "room:**"));
   EXPECT_FALSE(channel_pattern_covers("room:42", "room:*"));
   EXPECT_FALSE(channel_pattern_covers("*", "**"));
+  EXPECT_TRUE(channel_pattern_covers("user:{user}", "user:*"));
+  EXPECT_TRUE(channel_pattern_covers("user:*", "user:{user}"));
+  EXPECT_FALSE(channel_pattern_covers("user:root", "user:{user}"));
 }
 
 TEST(ChannelRules, TheFirstThatFitsDecides) {

@@ -11,6 +11,7 @@
 #include "server/channel_rules.h"
 #include "server/settings.h"
 #include "server/unit_text.h"
+#include "wire/signing/jwt.h"
 
 namespace carillon {
 namespace {
@@ -45,6 +46,21 @@ Result<void> check_access(const ServerOptions& options) {
         fmt::format("server.listen is {}, which others can reach, and no auth.api_key is set; set one (--api-key), "
                     "or say --insecure if this is meant",
                     options.listen));
+  }
+  return {};
+}
+
+Result<void> check_tokens(const ServerOptions& options) {
+  const AuthOptions& auth = options.auth;
+  for (const std::string& secret : auth.jwt_secrets) {
+    if (secret.size() >= kJwtSecretBytesMin) continue;
+    return refused(
+        fmt::format("auth.jwt_secrets holds a secret of {} bytes; HS256 takes {} at least (RFC 7518, section 3.2), "
+                    "such as `openssl rand -base64 32` makes",
+                    secret.size(), kJwtSecretBytesMin));
+  }
+  if (auth.require_token && auth.jwt_secrets.empty() && options.api_key.empty()) {
+    return refused("auth.require_token is set, but neither auth.jwt_secrets nor auth.api_key: nobody could connect");
   }
   return {};
 }
@@ -112,6 +128,10 @@ Result<void> check_channels(const std::vector<ChannelRule>& rules) {
       const Result<void> checked = setting.check(rules[i]);
       if (!checked) return refused(fmt::format("{}: {} {}", rule, setting.key, checked.error().text));
     }
+    const bool has_owner = rules[i].publish == ChannelAccess::kOwner || rules[i].subscribe == ChannelAccess::kOwner;
+    if (has_owner && !channel_pattern_has_user(rules[i].match)) {
+      return refused(fmt::format("{}: `owner` needs a match that says whose the channel is, such as user:{{user}}/**", rule));
+    }
     for (std::size_t earlier = 0; earlier < i; ++earlier) {
       if (rules[earlier].match == rules[i].match) {
         return refused(fmt::format("{} has the same match as rule {}; the first one decides", rule, earlier + 1));
@@ -168,7 +188,7 @@ Result<void> check_webhooks(const WebhookOptions& webhooks) {
 
 Result<void> check_options(const ServerOptions& options) {
   for (const Result<void>& checked :
-       {check_ranges(options), check_access(options), check_limits(options), check_times(options),
+       {check_ranges(options), check_access(options), check_tokens(options), check_limits(options), check_times(options),
         check_channels(options.channels), check_paths(options), check_webhooks(options.webhooks)}) {
     if (!checked) return checked.error();
   }

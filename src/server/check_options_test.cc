@@ -52,6 +52,24 @@ TEST(CheckOptions, AKeyMustFitIntoAHeader) {
   expect_refused({.api_key = "schlüssel"}, "auth.api_key");
 }
 
+TEST(CheckOptions, ASecretForTokensIsLongEnough) {
+  expect_refused({.auth = {.jwt_secrets = {std::string(32, 'x'), std::string(31, 'x')}}},
+                 "auth.jwt_secrets holds a secret of 31 bytes; HS256 takes 32 at least");
+  EXPECT_TRUE(check_options({.auth = {.jwt_secrets = {std::string(32, 'x')}}}));
+}
+
+TEST(CheckOptions, WhoMustShowATokenCanHaveOne) {
+  expect_refused({.auth = {.require_token = true}}, "auth.require_token is set");
+  EXPECT_TRUE(check_options({.api_key = "secret", .auth = {.require_token = true}}));
+  EXPECT_TRUE(check_options({.auth = {.jwt_secrets = {std::string(32, 'x')}, .require_token = true}}));
+}
+
+TEST(CheckOptions, AnOwnerNeedsAPlaceInTheName) {
+  expect_refused({.channels = {{.match = "user:*", .subscribe = ChannelAccess::kOwner}}},
+                 "channels rule 1 (`user:*`): `owner` needs a match");
+  EXPECT_TRUE(check_options({.channels = {{.match = "user:{user}/**", .publish = ChannelAccess::kOwner}}}));
+}
+
 TEST(CheckOptions, LimitsMustHaveRoomForOneAnother) {
   ServerOptions options;
   options.limits.outbox_bytes = options.limits.message_bytes;
@@ -80,6 +98,8 @@ TEST(CheckOptions, TimesMustHaveTheirOrder) {
 TEST(CheckOptions, ARuleThatIsNeverUsedIsRefused) {
   expect_refused({.channels = {{.match = "room:*"}, {.match = "room:*"}}}, "rule 2 (`room:*`) has the same match as rule 1");
   expect_refused({.channels = {{.match = "room:**"}, {.match = "room:42"}}}, "rule 2 (`room:42`) is never used");
+  expect_refused({.channels = {{.match = "room:{user}"}, {.match = "room:*"}}}, "rule 2 (`room:*`) is never used");
+  expect_refused({.channels = {{.match = "room:*"}, {.match = "room:{user}"}}}, "rule 2 (`room:{user}`) is never used");
   expect_refused({.channels = {{.match = "ro*m"}}}, "channels rule 1: `ro*m` is not a channel pattern");
   EXPECT_TRUE(check_options({.channels = {{.match = "room:42"}, {.match = "room:**"}, {.match = "**"}}}));
 }

@@ -50,8 +50,9 @@ class LocalRoom::Connection final : public Link, public Disposable {
  public:
   Connection(LocalRoom& room, std::shared_ptr<LocalQueue> queue, const ClientMetadata& metadata)
       : room_(room), queue_(std::move(queue)), peer_text_(metadata.ip_address) {
-    // Trusted: it is this program itself.
-    const auto identity = std::make_shared<const Identity>(Identity{.user = metadata.user_id, .trusted = true});
+    // Trusted: it is this program itself, which also knows its users.
+    const auto identity = std::make_shared<const Identity>(
+        Identity{.user = metadata.user_id, .trusted = true, .verified = !metadata.user_id.empty()});
     dialog_ = room_.native_.open(*this, identity, metadata.user_agent);
   }
 
@@ -107,7 +108,8 @@ class LocalRoom::Connection final : public Link, public Disposable {
 LocalRoom::LocalRoom(Shard& shard, const NativeOptions& options, const LimitsOptions& limits)
     : shard_(shard),
       native_(
-          shard, [](const Exchange&) { return nullptr; }, options, limits, "carillon/" CARILLON_VERSION),
+          shard, [](const Exchange&, std::string_view) { return IdentityPtr(); }, options, limits,
+          "carillon/" CARILLON_VERSION),
       connections_max_(limits.connections_max) {}
 
 LocalRoom::~LocalRoom() {

@@ -14,7 +14,11 @@
 namespace carillon {
 
 Rooms::Rooms(Runtime& runtime, Loop& loop, Shard& shard, Routes& routes)
-    : runtime_(runtime), loop_(loop), shard_(shard), access_(runtime.options().api_key, runtime.options().origins) {
+    : runtime_(runtime),
+      loop_(loop),
+      shard_(shard),
+      access_(runtime.options().api_key, runtime.options().origins),
+      identifier_(identifier_options(runtime.options(), runtime.on_loopback()), access_, runtime.clock()) {
   const ChannelTextOptions text_options{.refuse_unknown_types = runtime_.options().native.refuse_unknown_types};
   open_protocols(routes, text_options);
   open_api(routes, text_options);
@@ -52,7 +56,7 @@ void Rooms::open_api(Routes& routes, const ChannelTextOptions& text_options) {
                  .engine = options.engine.kind,
                  .protocols = {{"native", options.native.path}, {"sse", options.sse.path}},
                  .limits = options.limits};
-  api_ = std::make_unique<ApiRoom>(shard_.hub(), loop_, access_, std::move(api), std::move(facts));
+  api_ = std::make_unique<ApiRoom>(shard_.hub(), loop_, access_, identify(), std::move(api), std::move(facts));
   api_->add_routes(routes);
 }
 
@@ -90,13 +94,8 @@ void Rooms::open_webhooks(Routes& routes) {
 
 Rooms::~Rooms() = default;
 
-// Trusted is who shows the API key; where none is configured, who is on this machine.
 Identify Rooms::identify() {
-  if (!access_.has_key() && runtime_.on_loopback()) return [trusted = trusted_](const Exchange&) { return trusted; };
-  return [this](const Exchange& exchange) -> IdentityPtr {
-    const bool known = access_.has_key() ? access_.shows_key(exchange.request()) : exchange.peer().loopback;
-    return known ? trusted_ : nullptr;
-  };
+  return [this](const Exchange& exchange, std::string_view token) { return identifier_.identify(exchange, token); };
 }
 
 }  // namespace carillon

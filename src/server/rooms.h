@@ -8,6 +8,7 @@
 #include "protocol/api_access.h"
 #include "protocol/exchange.h"
 #include "protocol/identify.h"
+#include "server/identifier.h"
 #include "wire/guts/canonical_channel.h"
 
 namespace carillon {
@@ -37,8 +38,7 @@ class Rooms {
   Loop& loop_;
   Shard& shard_;
   const ApiAccess access_;
-  // Who shows the API key, or is on this machine where none is configured.
-  const IdentityPtr trusted_ = std::make_shared<const Identity>(Identity{.user = {}, .trusted = true});
+  const Identifier identifier_;
   std::unique_ptr<NativeRoom> native_;
   std::unique_ptr<SseRoom> sse_;
   std::unique_ptr<ApiRoom> api_;

@@ -112,7 +112,12 @@ void Runtime::say_how_safe() const {
   log_info("listening address={} loops={} engine={} connections_max={}", address_.text, lanes_.size(), options_.engine.kind,
            edge_shared_.options.connections_max);
   if (!options_.api_key.empty()) return;
-  if (address_.loopback) {
+  if (address_.loopback && !options_.auth.jwt_secrets.empty()) {
+    log_info(
+        "no API key is configured, so the HTTP API is for programs on this machine; every other client is who its token says, "
+        "and "
+        "nobody by being here");
+  } else if (address_.loopback) {
     log_info(
         "development mode: no API key is configured, so programs on this machine may publish, subscribe and use the HTTP API; "
         "nobody else can reach this address");

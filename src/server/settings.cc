@@ -283,6 +283,8 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
   const Choices<SlowConsumer> slow_consumers{{"drop_oldest", SlowConsumer::kDropOldest}, {"close", SlowConsumer::kClose}};
   const Choices<EventNames> event_names{{"underscore", EventNames::kUnderscore}, {"dotted", EventNames::kDotted}};
   const Choices<std::string> engines{{"memory", "memory"}};
+  const Choices<ClaimedUsers> claimed_users{
+      {"loopback", ClaimedUsers::kLoopback}, {"never", ClaimedUsers::kNever}, {"always", ClaimedUsers::kAlways}};
   const std::string_view path = "a path that begins with `/`";
   return {
       text<S>(FIELD(listen), "an address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"",
@@ -312,6 +314,26 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
                       "Who shows it (`Authorization: Bearer …`) may use the HTTP API and publish. Empty: none configured, and "
                       "those are for clients on this machine only. Behind a reverse proxy every client looks as if it were on "
                       "the proxy's machine: set a key."})),
+      secret(texts<S>(FIELD(auth.jwt_secrets), "a list of secrets of 32 bytes at least",
+                      {"auth", "jwt_secrets",
+                       "A client's token (JWT, HS256) must be signed with one of these, else the client is answered 401; more "
+                       "than one while a secret is being replaced. Empty: tokens are not looked at. Once set, being on this "
+                       "machine makes nobody trusted but on the HTTP API."})),
+      duration<S>(
+          FIELD(auth.jwt_leeway), {Milliseconds(0), minutes(10)},
+          {"auth", "jwt_leeway",
+           "How far the clocks of those who make tokens may be off: a token is taken so long after its `exp` and before "
+           "its `nbf`."}),
+      text<S>(FIELD(auth.jwt_issuer), "a text", {"auth", "jwt_issuer", "What a token's `iss` must be. Empty: not looked at."}),
+      text<S>(FIELD(auth.jwt_audience), "a text",
+              {"auth", "jwt_audience", "What a token's `aud` must be or hold. Empty: not looked at."}),
+      flag<S>(FIELD(auth.require_token),
+              {"auth", "require_token", "Refuse (401) clients that show neither a valid token nor the API key."}),
+      choice<S>(FIELD(auth.claimed_users), claimed_users,
+                {"auth", "claimed_users",
+                 "Whether a client that shows no token may name itself by the parameter `user`. `loopback`: where no "
+                 "`jwt_secrets` are configured and the server listens on a loopback address. The name is shown to others and "
+                 "allows nothing."}),
 
       count<S>(FIELD(limits.connections_max), {0, 10'000'000},
                {"limits", "connections_max",
@@ -450,14 +472,18 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
 
 std::vector<Setting<ChannelRule>> make_channel_settings() {
   using C = ChannelRule;
-  const Choices<ChannelAccess> accesses{
-      {"open", ChannelAccess::kOpen}, {"key", ChannelAccess::kKey}, {"nobody", ChannelAccess::kNobody}};
+  const Choices<ChannelAccess> accesses{{"open", ChannelAccess::kOpen},
+                                        {"user", ChannelAccess::kUser},
+                                        {"owner", ChannelAccess::kOwner},
+                                        {"key", ChannelAccess::kKey},
+                                        {"nobody", ChannelAccess::kNobody}};
   const Choices<PushTarget> push_targets{{"all", PushTarget::kAll}, {"others", PushTarget::kOthers}};
   return {
       text<C>(FIELD(match), "a channel pattern, such as \"repo:alice/*\" or \"room:**\"",
               {"channels", "match",
                "The channels the rule is for: a name in which `*` stands for one segment and a final `**` for any number of "
-               "them. Segments end at the first `:` and at every `/` after it."}),
+               "them. Segments end at the first `:` and at every `/` after it. `{user}` is a `*` that `owner` holds against "
+               "the user's name."}),
       count<C>(
           FIELD(history_count), {0, 1'000'000},
           {"channels", "history_count",
@@ -465,10 +491,13 @@ std::vector<Setting<ChannelRule>> make_channel_settings() {
            "no position."}),
       duration<C>(FIELD(history_age), {Milliseconds(1), days(3650)},
                   {"channels", "history_age", "How long a publication is kept."}),
-      choice<C>(FIELD(publish), accesses,
-                {"channels", "publish",
-                 "Who may publish. `open`: everyone who may connect. `key`: who shows the API key (without a configured key: "
-                 "clients on this machine). `nobody`: no client, only webhooks and the embedding program."}),
+      choice<C>(
+          FIELD(publish), accesses,
+          {"channels", "publish",
+           "Who may publish. `open`: everyone who may connect. `user`: who shows a valid token, or by `key`. `owner`: who "
+           "shows the token of the user that `{user}` stands for, or by `key`. `key`: who shows the API key (with neither "
+           "a key nor `jwt_secrets` configured: clients on this machine). `nobody`: no client, only webhooks and the "
+           "embedding program."}),
       choice<C>(FIELD(subscribe), accesses,
                 {"channels", "subscribe", "Who may subscribe and read history, in the same words."}),
       flag<C>(FIELD(presence),

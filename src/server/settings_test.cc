@@ -104,9 +104,11 @@ TEST(OptionsToml, HidesSecrets) {
   ServerOptions options;
   options.api_key = "hush";
   options.webhooks.github_secrets = {"whisper"};
+  options.auth.jwt_secrets = {"murmur"};
   const std::string shown = options_toml(options);
   EXPECT_EQ(shown.find("hush"), std::string::npos);
   EXPECT_EQ(shown.find("whisper"), std::string::npos);
+  EXPECT_EQ(shown.find("murmur"), std::string::npos);
   EXPECT_THAT(shown, HasSubstr("api_key = \"(set, not shown)\""));
   EXPECT_THAT(options_toml({}), HasSubstr("api_key = \"\""));
 }

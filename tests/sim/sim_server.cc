@@ -14,21 +14,22 @@ ApiOptions api_options(const ServerOptions& options) {
           .history_page_max = options.limits.history_page_max};
 }
 
-Identify trust_everybody() {
-  return
-      [trusted = std::make_shared<const Identity>(Identity{.user = {}, .trusted = true})](const Exchange&) { return trusted; };
-}
-
 }  // namespace
 
 SimRooms::SimRooms(Hub& hub, Shard& shard, Random& random, const ServerOptions& options, Routes& routes)
-    : native_(shard, trust_everybody(), options.native, options.limits, "carillon/" CARILLON_VERSION),
-      sse_(shard, random, trust_everybody(), options.sse, options.native.event_names,
+    : identifier_(identifier_options(options, true), access_, hub.clock()),
+      native_(shard, identify(), options.native, options.limits, "carillon/" CARILLON_VERSION),
+      sse_(shard, random, identify(), options.sse, options.native.event_names,
            {.refuse_unknown_types = options.native.refuse_unknown_types}),
-      api_(hub, shard.loop(), access_, api_options(options), {.version = CARILLON_VERSION, .limits = options.limits}) {
+      api_(hub, shard.loop(), access_, identify(), api_options(options),
+           {.version = CARILLON_VERSION, .limits = options.limits}) {
   native_.add_routes(routes);
   sse_.add_routes(routes);
   api_.add_routes(routes);
+}
+
+Identify SimRooms::identify() {
+  return [this](const Exchange& exchange, std::string_view token) { return identifier_.identify(exchange, token); };
 }
 
 SimCore::SimCore(SimWorld& world, const ServerOptions& server_options)

@@ -12,18 +12,23 @@
 #include "protocol/native/native.h"
 #include "protocol/sse/sse.h"
 #include "server/channel_policy.h"
+#include "server/identifier.h"
 #include "sim/sim_network.h"
 #include "transport/edge.h"
 
 namespace carillon {
 
-// The native protocol, event streams and the HTTP API on one loop. Everybody is trusted, as on a machine of one's own.
+// The native protocol, event streams and the HTTP API on one loop. Everybody is trusted, as on a machine of one's own, unless
+// the options have secrets for tokens.
 class SimRooms {
  public:
   SimRooms(Hub& hub, Shard& shard, Random& random, const ServerOptions& options, Routes& routes);
 
  private:
+  Identify identify();
+
   const ApiAccess access_;
+  const Identifier identifier_;
   NativeRoom native_;
   SseRoom sse_;
   ApiRoom api_;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "server/make_token.h"
 #include "sim/sim_client.h"
 
 namespace carillon {
@@ -73,6 +74,36 @@ TEST_F(SimTimers, a_client_that_has_vanished_is_found_out) {
   EXPECT_EQ(server_->hub().stats().sessions, 0u);
   EXPECT_EQ(server_->frame_bytes(), 0u);
   EXPECT_EQ(server_->timeouts(), 1u);
+}
+
+TEST_F(SimTimers, a_session_ends_with_its_token) {
+  options_.auth.jwt_secrets = {std::string(32, 's')};
+  SimServer& server = start();
+  const auto token = [&](Milliseconds lifetime) {
+    const TokenCall call{.user = "alice", .lifetime = lifetime};
+    return "token=" + *make_token(options_.auth, call, server.hub().clock().unix_ms());
+  };
+  Witness brief(server), stream(server), longer(server), anonymous(server), late(server);
+  brief.client.open_websocket("/ws?" + token(60s));
+  stream.client.listen("/api/events?channel=a&" + token(60s));
+  longer.client.open_websocket("/ws?" + token(2h));
+  anonymous.client.open_websocket("/ws");
+  const std::string expired = token(60s);
+  world_.run_for(64s);
+  EXPECT_FALSE(brief.code);
+  EXPECT_FALSE(stream.code);
+  world_.run_for(2s);  // The minute and the leeway, and what the network takes.
+  EXPECT_EQ(brief.code, 1008);
+  EXPECT_TRUE(stream.code) << "an event stream ends";
+  late.client.open_websocket("/ws?" + expired);
+  world_.run_for(1s);
+  ASSERT_EQ(late.answers.size(), 1u);
+  EXPECT_EQ(late.answers[0].status, 401);
+  EXPECT_EQ(late.answers[0].headers.get("WWW-Authenticate"), R"(Bearer error="invalid_token")");
+  world_.run_for(1h);
+  EXPECT_FALSE(longer.code);
+  EXPECT_FALSE(anonymous.code);
+  EXPECT_EQ(server.hub().stats().sessions, 2u);
 }
 
 TEST_F(SimTimers, who_answers_no_ping_is_closed) {

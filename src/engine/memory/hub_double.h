@@ -106,7 +106,8 @@ struct Message {
 // A client whose link takes what `link_takes` allows.
 class FakeClient : public SessionClient, public Disposable {
  public:
-  FakeClient(Shard& shard, const Encoding& encoding) : session(shard, *this, {.protocol = "fake", .encoding = &encoding}) {}
+  FakeClient(Shard& shard, const Encoding& encoding, IdentityPtr identity = nullptr)
+      : session(shard, *this, {.protocol = "fake", .encoding = &encoding, .identity = std::move(identity)}) {}
 
   static constexpr std::size_t kAll = SIZE_MAX;
   std::size_t link_takes = kAll;  // Bytes the link takes from now on.

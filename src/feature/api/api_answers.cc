@@ -80,7 +80,8 @@ std::string session_json(const SessionInfo& session) {
   std::string out;
   JsonWriter writer(out);
   writer.begin_object().key("id").string(session_text(session.id)).key("protocol").string(session.protocol);
-  writer.key("user").string(session.user).key("peer").string(session.peer).key("user_agent").string(session.user_agent);
+  writer.key("user").string(session.user).key("verified").boolean(session.verified);
+  writer.key("peer").string(session.peer).key("user_agent").string(session.user_agent);
   writer.key("connected_at").number(session.connected_at_ms / 1000).key("subscriptions").number(session.subscriptions);
   writer.key("outbox_bytes").number(session.outbox_bytes).end_object();
   return out;

@@ -20,6 +20,9 @@ namespace {
 
 constexpr std::size_t kPageDefault = 100;
 
+// What a route takes.
+enum class Body { kNone, kJson };
+
 Error invalid(std::string text) {
   return {ErrorKind::kInvalid, std::move(text)};
 }
@@ -75,6 +78,10 @@ Result<HistoryQuery> read_history_query(const Exchange& exchange, const ApiOptio
   return HistoryQuery{.channel = *std::move(channel), .since = *since, .count_max = *limit, .reverse = *reverse};
 }
 
+HttpResponse wants_json() {
+  return HttpResponse::error(415, "unsupported_media_type", "the body must be JSON (Content-Type: application/json)");
+}
+
 Error no_session(std::string_view id) {
   return {ErrorKind::kNotFound, fmt::format("there is no session {}", id)};
 }
@@ -86,18 +93,21 @@ struct ApiRoom::Route {
   const char* path;
   Handler handler;
   enum class Access { kChecked, kOpen } access = Access::kChecked;
-  enum class Body { kNone, kJson } body = Body::kNone;
+  Body body = Body::kNone;
+};
+
+struct ApiRoom::UserRoute {
+  const char* method;
+  const char* path;
+  UserHandler handler;
+  Body body = Body::kNone;
 };
 
 // openapi_document.cc describes each.
 const ApiRoom::Route ApiRoom::kRoutes[] = {
-    {"POST", "/publish", &ApiRoom::publish, Route::Access::kChecked, Route::Body::kJson},
-    {"POST", "/broadcast", &ApiRoom::broadcast, Route::Access::kChecked, Route::Body::kJson},
-    {"POST", "/batch", &ApiRoom::batch, Route::Access::kChecked, Route::Body::kJson},
-    {"POST", "/announce", &ApiRoom::announce, Route::Access::kChecked, Route::Body::kJson},
+    {"POST", "/announce", &ApiRoom::announce, Route::Access::kChecked, Body::kJson},
     {"GET", "/channels", &ApiRoom::list_channels},
     {"GET", "/channels/{name}", &ApiRoom::show_channel},
-    {"GET", "/channels/{name}/history", &ApiRoom::read_history},
     {"DELETE", "/channels/{name}/history", &ApiRoom::remove_history},
     {"GET", "/sessions", &ApiRoom::list_sessions},
     {"GET", "/sessions/{id}", &ApiRoom::show_session},
@@ -107,13 +117,21 @@ const ApiRoom::Route ApiRoom::kRoutes[] = {
     {"GET", "/openapi.json", &ApiRoom::show_openapi, Route::Access::kOpen},
 };
 
-ApiRoom::ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, ApiOptions options, ApiFacts facts)
+const ApiRoom::UserRoute ApiRoom::kUserRoutes[] = {
+    {"POST", "/publish", &ApiRoom::publish, Body::kJson},
+    {"POST", "/broadcast", &ApiRoom::broadcast, Body::kJson},
+    {"POST", "/batch", &ApiRoom::batch, Body::kJson},
+    {"GET", "/channels/{name}/history", &ApiRoom::read_history},
+};
+
+ApiRoom::ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, Identify identify, ApiOptions options, ApiFacts facts)
     : hub_(hub),
       loop_(loop),
       access_(access),
       options_(std::move(options)),
       facts_(std::move(facts)),
-      identity_(std::make_shared<const Identity>(Identity{.user = {}, .trusted = true})),
+      identify_(std::move(identify)),
+      trusted_(std::make_shared<const Identity>(Identity{.trusted = true})),
       openapi_(openapi_document(options_.path, facts_.version)),
       reader_(options_.publish) {}
 
@@ -127,13 +145,31 @@ void ApiRoom::add_routes(Routes& routes) {
           return exchange->reply(error_response(allowed.error()));
         }
       }
-      if (route.body == Route::Body::kJson && !is_json(exchange->request())) {
-        return exchange->reply(
-            HttpResponse::error(415, "unsupported_media_type", "the body must be JSON (Content-Type: application/json)"));
-      }
+      if (route.body == Body::kJson && !is_json(exchange->request())) return exchange->reply(wants_json());
       (this->*route.handler)(std::move(exchange));
     });
   }
+  for (const UserRoute& route : kUserRoutes) {
+    routes.add(route.method, options_.path + route.path, [this, &route](ExchangePtr exchange) {
+      const HttpRequest& request = exchange->request();
+      const Result<IdentityPtr> asking = asker(*exchange);
+      if (!asking) return exchange->reply(refused_identity(asking.error(), request));
+      if (route.body == Body::kJson && !is_json(request)) return exchange->reply(wants_json());
+      (this->*route.handler)(std::move(exchange), *asking);
+    });
+  }
+}
+
+// A user with a token, or else somebody who may use all of the API.
+Result<IdentityPtr> ApiRoom::asker(const Exchange& exchange) const {
+  const bool shows_key = access_.has_key() && access_.check(exchange);
+  if (!shows_key && !shown_token(exchange.request()).text.empty()) {
+    Result<IdentityPtr> identity = identify_(exchange, {});
+    if (!identity) return identity.error();
+    if (*identity != nullptr && (*identity)->verified) return without_claims(*identity);
+  }
+  if (const Result<void> allowed = access_.check(exchange); !allowed) return allowed.error();
+  return trusted_;
 }
 
 // Parks the exchange. What is returned is called once, on any thread, with the outcome; `answer` then makes the response of
@@ -157,15 +193,15 @@ void ApiRoom::run_here(Task task) {
   loop_.post(std::move(task));
 }
 
-void ApiRoom::publish_draft(Draft draft, UniqueFunction<void(Result<Receipt>)> done) {
-  if (const Result<void> allowed = hub_.policy().may_publish(*identity_, draft.channel); !allowed) {
+void ApiRoom::publish_draft(const IdentityPtr& asker, Draft draft, UniqueFunction<void(Result<Receipt>)> done) {
+  if (const Result<void> allowed = hub_.policy().may_publish(*asker, draft.channel); !allowed) {
     return done(allowed.error());
   }
-  draft.identity = identity_;
+  draft.identity = asker;
   hub_.publish(std::move(draft), std::move(done));
 }
 
-void ApiRoom::publish(ExchangePtr exchange) {
+void ApiRoom::publish(ExchangePtr exchange, const IdentityPtr& asker) {
   Result<Draft> draft = reader_.read_publish(exchange->request().body);
   if (!draft) return exchange->reply(error_response(draft.error()));
   auto answer = [channel = draft->channel](Result<Receipt> outcome) {
@@ -174,17 +210,17 @@ void ApiRoom::publish(ExchangePtr exchange) {
     append_outcome_members(body, channel, outcome);
     return HttpResponse::json(200, body + "}");
   };
-  publish_draft(*std::move(draft), answer_later<Result<Receipt>>(std::move(exchange), std::move(answer)));
+  publish_draft(asker, *std::move(draft), answer_later<Result<Receipt>>(std::move(exchange), std::move(answer)));
 }
 
-void ApiRoom::broadcast(ExchangePtr exchange) {
+void ApiRoom::broadcast(ExchangePtr exchange, const IdentityPtr& asker) {
   auto items = reader_.read_broadcast(exchange->request().body);
-  publish_each(std::move(exchange), std::move(items));
+  publish_each(std::move(exchange), asker, std::move(items));
 }
 
-void ApiRoom::batch(ExchangePtr exchange) {
+void ApiRoom::batch(ExchangePtr exchange, const IdentityPtr& asker) {
   auto items = reader_.read_batch(exchange->request().body);
-  publish_each(std::move(exchange), std::move(items));
+  publish_each(std::move(exchange), asker, std::move(items));
 }
 
 // The outcomes of one request, in the request's order.
@@ -194,7 +230,7 @@ struct ApiRoom::Gathering {
   std::size_t missing = 0;
 };
 
-void ApiRoom::publish_each(ExchangePtr exchange, Result<std::vector<PublishReader::Item>> items) {
+void ApiRoom::publish_each(ExchangePtr exchange, const IdentityPtr& asker, Result<std::vector<PublishReader::Item>> items) {
   if (!items) return exchange->reply(error_response(items.error()));
   const std::uint64_t ticket = ++last_ticket_;
   auto gathering = std::make_unique<Gathering>();
@@ -210,11 +246,12 @@ void ApiRoom::publish_each(ExchangePtr exchange, Result<std::vector<PublishReade
       continue;
     }
     std::string channel = item.draft->channel;
-    publish_draft(*std::move(item.draft), [this, ticket, i, channel = std::move(channel)](Result<Receipt> outcome) mutable {
-      run_here([this, ticket, i, channel = std::move(channel), outcome = std::move(outcome)] {
-        take_outcome(ticket, i, channel, outcome);
-      });
-    });
+    publish_draft(asker, *std::move(item.draft),
+                  [this, ticket, i, channel = std::move(channel)](Result<Receipt> outcome) mutable {
+                    run_here([this, ticket, i, channel = std::move(channel), outcome = std::move(outcome)] {
+                      take_outcome(ticket, i, channel, outcome);
+                    });
+                  });
   }
 }
 
@@ -246,10 +283,10 @@ void ApiRoom::announce(ExchangePtr exchange) {
   exchange->reply(HttpResponse::json(200, std::move(body)));
 }
 
-void ApiRoom::read_history(ExchangePtr exchange) {
+void ApiRoom::read_history(ExchangePtr exchange, const IdentityPtr& asker) {
   Result<HistoryQuery> query = read_history_query(*exchange, options_);
   if (!query) return exchange->reply(error_response(query.error()));
-  if (const Result<void> allowed = hub_.policy().may_read_history(*identity_, query->channel); !allowed) {
+  if (const Result<void> allowed = hub_.policy().may_read_history(*asker, query->channel); !allowed) {
     return exchange->reply(error_response(allowed.error()));
   }
   auto answer = [this, channel = query->channel](Result<HistoryPage> page) {

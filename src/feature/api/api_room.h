@@ -16,6 +16,7 @@
 #include "hub/hub.h"
 #include "protocol/api_access.h"
 #include "protocol/exchange.h"
+#include "protocol/identify.h"
 
 namespace carillon {
 
@@ -33,7 +34,7 @@ struct ApiOptions {
 
 class ApiRoom {
  public:
-  ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, ApiOptions options, ApiFacts facts);
+  ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, Identify identify, ApiOptions options, ApiFacts facts);
   ~ApiRoom();
   ApiRoom(const ApiRoom&) = delete;
   ApiRoom& operator=(const ApiRoom&) = delete;
@@ -42,15 +43,21 @@ class ApiRoom {
 
  private:
   using Handler = void (ApiRoom::*)(ExchangePtr);
+  // Of what users may do too, as far as the policy allows it to the one who asks.
+  using UserHandler = void (ApiRoom::*)(ExchangePtr, const IdentityPtr& asker);
   struct Route;
+  struct UserRoute;
   struct Gathering;
   static const Route kRoutes[];
+  static const UserRoute kUserRoutes[];
 
-  void publish(ExchangePtr exchange);
-  void broadcast(ExchangePtr exchange);
-  void batch(ExchangePtr exchange);
+  Result<IdentityPtr> asker(const Exchange& exchange) const;
+
+  void publish(ExchangePtr exchange, const IdentityPtr& asker);
+  void broadcast(ExchangePtr exchange, const IdentityPtr& asker);
+  void batch(ExchangePtr exchange, const IdentityPtr& asker);
   void announce(ExchangePtr exchange);
-  void read_history(ExchangePtr exchange);
+  void read_history(ExchangePtr exchange, const IdentityPtr& asker);
   void remove_history(ExchangePtr exchange);
   void list_channels(ExchangePtr exchange);
   void show_channel(ExchangePtr exchange);
@@ -61,10 +68,10 @@ class ApiRoom {
   void show_stats(ExchangePtr exchange);
   void show_openapi(ExchangePtr exchange);
 
-  void publish_each(ExchangePtr exchange, Result<std::vector<PublishReader::Item>> items);
+  void publish_each(ExchangePtr exchange, const IdentityPtr& asker, Result<std::vector<PublishReader::Item>> items);
   void take_outcome(std::uint64_t ticket, std::size_t index, const std::string& channel, const Result<Receipt>& outcome);
   static void finish(Gathering& gathering);
-  void publish_draft(Draft draft, UniqueFunction<void(Result<Receipt>)> done);
+  void publish_draft(const IdentityPtr& asker, Draft draft, UniqueFunction<void(Result<Receipt>)> done);
   template <class Outcome, class Answer>
   auto answer_later(ExchangePtr exchange, Answer answer);
   void run_here(Task task);
@@ -74,7 +81,8 @@ class ApiRoom {
   const ApiAccess& access_;
   const ApiOptions options_;
   const ApiFacts facts_;
-  const IdentityPtr identity_;  // Of everyone who passed the access check; the policy is asked about it.
+  const Identify identify_;
+  const IdentityPtr trusted_;  // Everyone who passed the access check; the policy is asked about it.
   const std::string openapi_;
   PublishReader reader_;
   boost::unordered_flat_map<std::uint64_t, ExchangePtr> parked_;

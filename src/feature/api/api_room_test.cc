@@ -36,7 +36,8 @@ class ClosedRooms final : public Policy {
  public:
   Result<void> may_subscribe(const Identity&, std::string_view) const override { return {}; }
   Result<void> may_publish(const Identity& identity, std::string_view channel) const override {
-    EXPECT_TRUE(identity.trusted);
+    EXPECT_TRUE(identity.trusted || identity.verified);
+    if (!identity.trusted && channel != "user:" + identity.user) return Error{ErrorKind::kForbidden, "not theirs"};
     if (channel.starts_with("closed:")) return Error{ErrorKind::kForbidden, "closed"};
     return {};
   }
@@ -120,6 +121,16 @@ class Client final : public SessionClient {
   Session session;
 };
 
+// As a server with secrets for tokens: "token-alice" is one, everything else that is shown is none.
+Result<IdentityPtr> identify_user(const Exchange& exchange, std::string_view token) {
+  const ShownToken shown = shown_token(exchange.request(), token);
+  if (shown.text.empty()) return IdentityPtr();
+  constexpr std::string_view kPrefix = "token-";
+  if (!shown.text.starts_with(kPrefix)) return Error{ErrorKind::kUnauthorized, "the token is malformed"};
+  return std::make_shared<const Identity>(Identity{
+      .user = shown.text.substr(kPrefix.size()), .verified = true, .claims = std::make_shared<const std::string>("{}")});
+}
+
 struct Reply {
   int status = 0;
   std::string body;
@@ -173,6 +184,7 @@ class ApiRoomTest : public testing::Test {
   ApiRoom room_{hub_,
                 loop_,
                 access_,
+                identify_user,
                 {.publish = {.payload_bytes_max = 1024, .batch_max = 4},
                  .history_page_max = 4,
                  .history_bytes_max = 2000,
@@ -347,7 +359,7 @@ TEST_F(ApiRoomTest, SessionsAreListedShownAndEnded) {
   EXPECT_NE(ask("GET", "/sessions?after=" + first).body.find(second), std::string::npos);
   EXPECT_EQ(ask("GET", "/sessions/" + second).body,
             R"({"id":")" + second +
-                R"(","protocol":"native","user":"","peer":"127.0.0.1:40001","user_agent":"test/1",)"
+                R"(","protocol":"native","user":"","verified":false,"peer":"127.0.0.1:40001","user_agent":"test/1",)"
                 R"("connected_at":1700000060,"subscriptions":0,"outbox_bytes":0})");
   const std::string id = session_text(one.session.id());
   EXPECT_EQ(ask("DELETE", "/sessions/" + id + "?reason=bye+now").body, R"({"id":")" + id + R"(","disconnected":true})");
@@ -390,6 +402,43 @@ TEST_F(ApiRoomTest, StrangersAreRefusedEverywhereButWhereAllMayRead) {
     const bool open = route.path == "/api/realtime/stats" || route.path == "/api/openapi.json";
     EXPECT_EQ(ask(route.method, route.path.substr(4)).status, open ? 200 : 403) << route.path;
   }
+}
+
+TEST_F(ApiRoomTest, AUserWithATokenMayWhatThePolicyAllows) {
+  routes_.peer = {.text = "203.0.113.9:1", .loopback = false};
+  const std::vector<HttpHeaders::Field> alice = {{"Authorization", "Bearer token-alice"}};
+  const auto listener = hub_.listen();
+  const auto publish_body = [](std::string_view channel) {
+    return R"({"channel":")" + std::string(channel) + R"(","event":"e","data":1})";
+  };
+  EXPECT_EQ(ask("POST", "/publish", publish_body("user:alice"), alice).status, 200);
+  const PublicationPtr published = listener->next(std::chrono::milliseconds(0));
+  ASSERT_NE(published, nullptr);
+  EXPECT_EQ(published->identity->user, "alice");
+  EXPECT_EQ(published->identity->claims, nullptr);
+  EXPECT_EQ(ask("POST", "/publish?token=token-alice", publish_body("user:alice")).status, 200);
+  EXPECT_EQ(ask("GET", "/channels/user%3Aalice/history", "", alice).status, 200);
+  EXPECT_EQ(ask("POST", "/publish", publish_body("user:bob"), alice).status, 403);
+  EXPECT_EQ(ask("GET", "/channels/user%3Abob/history", "", alice).status, 403);
+  const Reply batch = ask("POST", "/broadcast", R"({"channels":["user:alice","user:bob"],"event":"e","data":1})", alice);
+  EXPECT_EQ(batch.status, 200);
+  EXPECT_NE(batch.body.find("not theirs"), std::string::npos) << batch.body;
+}
+
+TEST_F(ApiRoomTest, ATokenIsForNothingElse) {
+  routes_.peer = {.text = "203.0.113.9:1", .loopback = false};
+  const std::vector<HttpHeaders::Field> alice = {{"Authorization", "Bearer token-alice"}};
+  for (const RoutesDouble::Route& route : routes_.routes) {
+    const bool for_users = route.path == "/api/publish" || route.path == "/api/broadcast" || route.path == "/api/batch" ||
+                           (route.method == "GET" && route.path == "/api/channels/{name}/history");
+    const bool open = route.path == "/api/realtime/stats" || route.path == "/api/openapi.json";
+    if (!for_users && !open) {
+      EXPECT_EQ(ask(route.method, route.path.substr(4), "", alice).status, 403) << route.path;
+    }
+  }
+  const auto refused = routes_.ask("POST", "/api/publish", "{}", {{"Authorization", "Bearer forged"}});
+  EXPECT_EQ(refused->response->status, 401);
+  EXPECT_EQ(refused->response->headers.get("WWW-Authenticate"), R"(Bearer error="invalid_token")");
 }
 
 // The paths and methods of the document, written as the routes are.

@@ -11,7 +11,7 @@ constexpr std::string_view kTemplate = R"openapi({
   "info": {
     "title": "Carillon HTTP API",
     "version": "@VERSION@",
-    "description": "Publish, look and steer by plain requests. With an API key configured, requests show it; without, clients on the server's own machine are answered."
+    "description": "Publish, look and steer by plain requests. With an API key configured, requests show it; without, clients on the server's own machine are answered. Users may publish and read history with a token, where the channel's rule lets them."
   },
   "servers": [{"url": "@PATH@"}],
   "security": [{"apiKey": []}, {}],
@@ -19,6 +19,7 @@ constexpr std::string_view kTemplate = R"openapi({
     "/publish": {
       "post": {
         "operationId": "publish",
+        "security": [{"apiKey": []}, {"token": []}, {}],
         "summary": "Publish one event.",
         "requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PublishRequest"}}}},
         "responses": {
@@ -39,6 +40,7 @@ constexpr std::string_view kTemplate = R"openapi({
     "/broadcast": {
       "post": {
         "operationId": "broadcast",
+        "security": [{"apiKey": []}, {"token": []}, {}],
         "summary": "Publish one event on many channels.",
         "description": "Each channel succeeds or fails alone; results stand in the order of the channels. Beyond the server's `batch_max` nothing is published (413).",
         "requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/BroadcastRequest"}}}},
@@ -58,6 +60,7 @@ constexpr std::string_view kTemplate = R"openapi({
     "/batch": {
       "post": {
         "operationId": "batch",
+        "security": [{"apiKey": []}, {"token": []}, {}],
         "summary": "Publish many events.",
         "description": "Each publication succeeds or fails alone; results stand in their order. Beyond the server's `batch_max` nothing is published (413).",
         "requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/BatchRequest"}}}},
@@ -165,6 +168,7 @@ constexpr std::string_view kTemplate = R"openapi({
       "parameters": [{"$ref": "#/components/parameters/name"}],
       "get": {
         "operationId": "readHistory",
+        "security": [{"apiKey": []}, {"token": []}, {}],
         "summary": "What a channel keeps, oldest first.",
         "parameters": [
           {"$ref": "#/components/parameters/limit"},
@@ -350,7 +354,10 @@ constexpr std::string_view kTemplate = R"openapi({
     }
   },
   "components": {
-    "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
+    "securitySchemes": {
+      "apiKey": {"type": "http", "scheme": "bearer"},
+      "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    },
     "parameters": {
       "name": {
         "name": "name",
@@ -587,13 +594,14 @@ constexpr std::string_view kTemplate = R"openapi({
           "id": {"$ref": "#/components/schemas/SessionId"},
           "protocol": {"type": "string", "examples": ["native", "sse"]},
           "user": {"type": "string", "description": "Empty: anonymous."},
+          "verified": {"type": "boolean", "description": "A token says that this is the user; else it is what the client calls itself."},
           "peer": {"type": "string", "examples": ["127.0.0.1:40312"]},
           "user_agent": {"type": "string"},
           "connected_at": {"type": "integer", "description": "Unix time in seconds."},
           "subscriptions": {"type": "integer", "minimum": 0},
           "outbox_bytes": {"type": "integer", "minimum": 0, "description": "Waiting to be sent."}
         },
-        "required": ["id", "protocol", "user", "peer", "user_agent", "connected_at", "subscriptions", "outbox_bytes"]
+        "required": ["id", "protocol", "user", "verified", "peer", "user_agent", "connected_at", "subscriptions", "outbox_bytes"]
       },
       "Info": {
         "type": "object",

@@ -42,7 +42,9 @@ void NativeRoom::accept(ExchangePtr exchange) {
     if (names == "underscore") start.names = EventNames::kUnderscore;
   }
   start.encoding = &encoding_of(start.names);
-  start.identity = identify_(*exchange);
+  Result<IdentityPtr> identity = identify_(*exchange, {});
+  if (!identity) return exchange->reply(refused_identity(identity.error(), request));
+  start.identity = *std::move(identity);
   const std::string user_agent(request.headers.get("User-Agent"));
   start.user_agent = user_agent;
   exchange->accept_websocket({}, [this, &start, hello](Link& link) -> std::unique_ptr<Dialog> {

@@ -63,7 +63,7 @@ class NativeDialogTest : public ::testing::Test {
   }
 
   World world;
-  NativeRoom room{*world.shards[0], [](const Exchange&) { return nullptr; }, {}, {}, "carillon/test"};
+  NativeRoom room{*world.shards[0], [](const Exchange&, std::string_view) { return IdentityPtr(); }, {}, {}, "carillon/test"};
   NativeClient client{world, room};
 };
 
@@ -247,10 +247,26 @@ TEST_F(ClosingNativeTest, OrTheTalkIsOver) {
   EXPECT_EQ(world.hub->stats().subscriptions, 0u);
 }
 
+TEST(NativeRoom, WhoIsNotWhoTheySayIsRefused) {
+  World world({.loops = 1});
+  const Identify refuse = [](const Exchange&, std::string_view) {
+    return Error{ErrorKind::kUnauthorized, "the token expired 12 s ago"};
+  };
+  NativeRoom room(*world.shards[0], refuse, {}, {}, "carillon/test");
+  RoutesDouble routes;
+  room.add_routes(routes);
+  const auto answer = routes.ask("GET", "/ws?token=x");
+  ASSERT_TRUE(answer->response);
+  EXPECT_FALSE(answer->websocket);
+  EXPECT_EQ(answer->response->status, 401);
+  EXPECT_EQ(answer->response->headers.get("WWW-Authenticate"), R"(Bearer error="invalid_token")");
+}
+
 TEST(NativeRoom, AcceptsOnItsPathAndGreetsWhoAsksForIt) {
   World world({.loops = 1});
   NativeRoom room(
-      *world.shards[0], [](const Exchange&) { return nullptr; }, {.path = "/talk"}, {}, "carillon/test");
+      *world.shards[0], [](const Exchange&, std::string_view) { return IdentityPtr(); }, {.path = "/talk"}, {},
+      "carillon/test");
   RoutesDouble routes;
   room.add_routes(routes);
   for (const std::string target : {"/talk", "/talk?v=2&events=dotted"}) {

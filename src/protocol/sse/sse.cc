@@ -35,7 +35,9 @@ void SseRoom::add_routes(Routes& routes) {
 void SseRoom::accept(ExchangePtr exchange) {
   const HttpRequest& request = exchange->request();
   SseStart start{.names = names_};
-  start.identity = identify_(*exchange);
+  Result<IdentityPtr> identified = identify_(*exchange, {});
+  if (!identified) return exchange->reply(refused_identity(identified.error(), request));
+  start.identity = *std::move(identified);
   const std::vector<std::string> channels = request.query_values("channel");
   if (channels.empty()) {
     return exchange->reply(

@@ -120,7 +120,12 @@ class SseDialogTest : public ::testing::Test {
   void publish(std::string channel, int number) { world.publish(std::move(channel), std::to_string(number)); }
 
   World world;
-  SseRoom room{*world.shards[0], world.random, [](const Exchange&) { return nullptr; }, {}, EventNames::kUnderscore, {}};
+  SseRoom room{*world.shards[0],
+               world.random,
+               [](const Exchange&, std::string_view) { return IdentityPtr(); },
+               {},
+               EventNames::kUnderscore,
+               {}};
 };
 
 TEST_F(SseDialogTest, EventsComeInOrderAndAStreamResumesWithoutGapOrRepeat) {

@@ -38,6 +38,17 @@ TEST(Base64, RoundTripsRandomBytes) {
     std::string bytes(size, '\0');
     for (char& byte : bytes) byte = static_cast<char>(random());
     EXPECT_EQ(base64_decode(base64_encode(bytes)), bytes);
+    EXPECT_EQ(base64url_decode(base64url_encode(bytes)), bytes);
+  }
+}
+
+TEST(Base64Url, HasItsOwnLettersAndNoPadding) {
+  EXPECT_EQ(base64url_encode("\xFF\xEF\xBE"), "_---");
+  EXPECT_EQ(base64url_encode("f"), "Zg");
+  EXPECT_EQ(base64url_encode(""), "");
+  EXPECT_EQ(base64url_decode("Zm9vYg"), "foob");
+  for (const char* text : {"Z", "Zg=", "Zg==", "Zh", "Zm9", "/+++", "Zm 9v", "Zm9v\n", "Zm9vZ"}) {
+    EXPECT_FALSE(base64url_decode(text)) << text;
   }
 }
 

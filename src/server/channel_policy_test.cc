@@ -1,0 +1,69 @@
+#include "server/channel_policy.h"
+
+#include <gtest/gtest.h>
+
+namespace carillon {
+namespace {
+
+const Identity kAnonymous;
+const Identity kKey{.trusted = true};
+const Identity kAlice{.user = "alice", .verified = true};
+const Identity kBob{.user = "bob", .verified = true};
+const Identity kClaimsToBeAlice{.user = "alice"};
+
+class ChannelPolicyTest : public testing::Test {
+ protected:
+  static std::string verdict(const Result<void>& outcome) {
+    return outcome ? "allowed" : error_kind_name(outcome.error().kind);
+  }
+  std::string subscribe(const Identity& identity, std::string_view channel) const {
+    const std::string history = verdict(policy_.may_read_history(identity, channel));
+    EXPECT_EQ(verdict(policy_.may_subscribe(identity, channel)), history);
+    return history;
+  }
+  std::string publish(const Identity& identity, std::string_view channel) const {
+    return verdict(policy_.may_publish(identity, channel));
+  }
+
+  const ChannelRules rules_{{{.match = "user:{user}/**", .publish = ChannelAccess::kOwner, .subscribe = ChannelAccess::kOwner},
+                             {.match = "room:*", .publish = ChannelAccess::kUser, .subscribe = ChannelAccess::kUser},
+                             {.match = "news", .publish = ChannelAccess::kNobody}}};
+  const ChannelPolicy policy_{rules_};
+};
+
+TEST_F(ChannelPolicyTest, AUserIsWhoShowedAToken) {
+  for (const Identity* identity : {&kAlice, &kBob, &kKey}) {
+    EXPECT_EQ(subscribe(*identity, "room:42"), "allowed");
+    EXPECT_EQ(publish(*identity, "room:42"), "allowed");
+  }
+  for (const Identity* identity : {&kAnonymous, &kClaimsToBeAlice}) {
+    EXPECT_EQ(subscribe(*identity, "room:42"), "unauthorized");
+    EXPECT_EQ(publish(*identity, "room:42"), "unauthorized");
+  }
+  EXPECT_EQ(policy_.may_publish(kAnonymous, "room:42").error().text, "publishing to room:42 needs a token");
+}
+
+TEST_F(ChannelPolicyTest, WhatIsAUsersIsNobodyElses) {
+  for (const char* channel : {"user:alice", "user:alice/inbox", "user:alice/inbox/1"}) {
+    EXPECT_EQ(subscribe(kAlice, channel), "allowed");
+    EXPECT_EQ(publish(kAlice, channel), "allowed");
+    EXPECT_EQ(subscribe(kKey, channel), "allowed");
+    EXPECT_EQ(subscribe(kBob, channel), "forbidden");
+    EXPECT_EQ(publish(kBob, channel), "forbidden");
+    EXPECT_EQ(subscribe(kClaimsToBeAlice, channel), "unauthorized");
+    EXPECT_EQ(publish(kAnonymous, channel), "unauthorized");
+  }
+  EXPECT_EQ(subscribe(kAlice, "user:alice2"), "forbidden");
+  EXPECT_EQ(subscribe({.user = "", .verified = true}, "user:"), "forbidden");
+}
+
+TEST_F(ChannelPolicyTest, ATokenIsNoKey) {
+  EXPECT_EQ(publish(kAlice, "lobby"), "unauthorized");
+  EXPECT_EQ(subscribe(kAlice, "lobby"), "allowed");
+  EXPECT_EQ(policy_.may_subscribe(kAlice, "").error().text, "subscribing to all channels needs the API key");
+  EXPECT_TRUE(policy_.may_subscribe(kKey, ""));
+  EXPECT_EQ(publish(kKey, "news"), "forbidden");
+}
+
+}  // namespace
+}  // namespace carillon
