@@ -20,10 +20,11 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SECTIONS = ["fanout", "topics", "latency", "idle", "handshakes", "publish"]
+SECTIONS = ["fanout", "phoenix", "topics", "latency", "idle", "handshakes", "publish"]
 DISTURBED_PERCENT = 7  # Of a core, used by others: above it, a run is repeated.
 ATTEMPTS = 4  # For one run,
 REPEATS = 100  # and for all together, so that a busy machine does not keep us for ever.
+AIM_PHOENIX = 1.10  # Server CPU a delivery against the native protocol's.
 AIM_ALONE, AIM_GATHERED = 1.15, 1.30  # Server CPU a delivery against the floor's: at window 1, and at deeper ones.
 BYTES_PER_SECOND = 2.5e9  # What loopback carries, roughly: long windows need long measuring.
 WRONG = ("lost", "gaps", "duplicates", "errors", "gone", "refused", "stalls")
@@ -122,8 +123,11 @@ class Bench:
                 break
         return best
 
-    def interleaved(self, title, commands, load):
-        """Each command in turn, round after round; returns for each the medians, or why there are none."""
+    def interleaved(self, title, commands, load, own=None):
+        """Each command in turn, round after round; returns for each the medians, or why there are none.
+
+        `own`: what one command's load has beside what all have.
+        """
         runs = {name: [] for name in commands}
         failed = {}
         for number in range(self.rounds):
@@ -131,7 +135,7 @@ class Bench:
                 if name in failed:
                     continue
                 try:
-                    runs[name].append(self.calm(command, load))
+                    runs[name].append(self.calm(command, {**load, **(own or {}).get(name, {})}))
                 except Failed as failure:
                     failed[name] = str(failure)
                     self.failures += 1
@@ -254,6 +258,32 @@ def fanout(bench, quick):
     yield ""
     yield (f"Aim: at most {AIM_ALONE:.2f} of the floor at window 1, {AIM_GATHERED:.2f} at deeper ones. Within it: "
            f"{sum(within['floor'])} of {len(rows)} by equal payloads, {sum(within['same bytes'])} of {len(rows)} by equal bytes.")
+
+
+def phoenix(bench, quick):
+    rows, within = [], 0
+    for count in (100,) if quick else (100, 1000):
+        for payload in (128,) if quick else (128, 1024):
+            for window in (1, 16) if quick else (1, 16, 64):
+                figures = bench.interleaved(
+                    f"Phoenix to {count}, {size(payload)}, window {window}",
+                    {"native": bench.server_command(), "phoenix": bench.server_command()},
+                    bench.traffic(subscribers=count, payload=payload, window=window), {"phoenix": {"protocol": "phoenix"}})
+                cost = {name: one["server_cpu_us_per_delivery"] for name, one in figures.items()}
+                ratio = quotient(cost["phoenix"], cost["native"])
+                within += ratio is not None and ratio <= AIM_PHOENIX
+                rows.append([whole(count), size(payload), window, micros(cost["native"]), micros(cost["phoenix"]), times(ratio),
+                             whole(figures["native"]["deliveries_per_s"]), whole(figures["phoenix"]["deliveries_per_s"]),
+                             whole(figures["native"]["message_bytes"]), whole(figures["phoenix"]["message_bytes"]),
+                             notes(figures)])
+    yield "## Fan-out by Phoenix Channels (V2) beside the native protocol"
+    yield ""
+    yield "Server CPU in µs a delivery; publishers speak the native protocol."
+    yield ""
+    yield from table(["subscribers", "payload", "window", "native", "Phoenix", "Phoenix / native", "native deliveries/s",
+                      "Phoenix deliveries/s", "native message, bytes", "Phoenix message, bytes", "notes"], rows)
+    yield ""
+    yield f"Aim: at most {AIM_PHOENIX:.2f} of the native protocol's. Within it: {within} of {len(rows)}."
 
 
 def topics(bench, quick):
@@ -408,7 +438,7 @@ def main():
         say(f"the server cannot be measured: {failure}")
         return 1
     lines = list(heading(bench.rounds))
-    make = {"fanout": fanout, "topics": topics, "latency": open_loop, "idle": idle, "handshakes": handshakes, "publish": publish}
+    make = {"fanout": fanout, "phoenix": phoenix, "topics": topics, "latency": open_loop, "idle": idle, "handshakes": handshakes, "publish": publish}
     for name in SECTIONS:
         if name in options.sections:
             say(name)

@@ -42,6 +42,7 @@ struct BenchCommand {
   std::uint32_t idle = 0;
   std::uint32_t handshakes = 0;
   bool floor = false;
+  std::string protocol = "native";
   bool gentle = false;
   bool json = false;
 };
@@ -57,6 +58,7 @@ void run_bench(BenchCommand& command) {
     load.measure = LoadOptions::Measure::kHandshakes;
     load.subscribers = command.handshakes;
   }
+  if (command.protocol == "phoenix") load.dialect = LoadDialect::kPhoenix;
   if (command.floor) load.dialect = LoadDialect::kFloor;
   load.spin = !command.gentle;
   load.stop = &interrupted;
@@ -97,6 +99,11 @@ void add_options(CLI::App& bench, BenchCommand& command) {
                    "The server's process, to measure its CPU time and memory; same machine only");
   bench.add_flag("--json", command.json, "One JSON object instead of a table");
   bench.add_flag("--gentle", command.gentle, "Sleep until something comes, instead of asking the kernel all the time");
+  bench
+      .add_option("--protocol", command.protocol,
+                  "What subscribers speak: native, or phoenix (V2, at /socket); publishers speak the native protocol")
+      ->check(CLI::IsMember({"native", "phoenix"}))
+      ->capture_default_str();
   bench.add_flag("--floor", command.floor, "The server is the plain floor of bench/floor.cc, no Carillon");
 }
 

@@ -4,14 +4,25 @@
 
 namespace carillon {
 
+std::string LoadLanguage::subscriber_path() const {
+  switch (dialect_) {
+    case LoadDialect::kNative: break;
+    case LoadDialect::kPhoenix: return "/socket/websocket?vsn=2.0.0";
+    case LoadDialect::kFloor: return "/sub";
+  }
+  return path_;
+}
+
 std::string LoadLanguage::subscribe(std::string_view channel) const {
   if (floor()) return {};
+  if (dialect_ == LoadDialect::kPhoenix) return fmt::format(R"(["1","1","{}","phx_join",{{}}])", channel);
   return fmt::format(R"({{"type":"subscribe","channel":"{}"}})", channel);
 }
 
 // The server writes its answers compactly and with the type in front; that is part of its protocol's page.
 bool LoadLanguage::is_subscribed(std::string_view answer) const {
-  return answer.starts_with(R"({"type":"subscribed")");
+  return answer.starts_with(R"({"type":"subscribed")") ||
+         (answer.starts_with(R"(["1","1",)") && answer.find(R"("phx_reply",{"status":"ok")") != std::string_view::npos);
 }
 
 std::string LoadLanguage::publish(std::string_view channel, const PayloadStamp& stamp, std::size_t payload_size) const {
@@ -21,7 +32,8 @@ std::string LoadLanguage::publish(std::string_view channel, const PayloadStamp& 
 }
 
 bool LoadLanguage::is_error(std::string_view message) const {
-  return message.starts_with(R"({"type":"error")");
+  return message.starts_with(R"({"type":"error")") ||
+         (message.starts_with(R"([")") && message.find(R"("phx_reply",{"status":"error")") != std::string_view::npos);
 }
 
 }  // namespace carillon

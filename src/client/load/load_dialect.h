@@ -9,8 +9,9 @@
 namespace carillon {
 
 enum class LoadDialect {
-  kNative,  // Carillon's own protocol, docs/protocol/native.md.
-  kFloor,   // bench/floor.cc: the path says what a connection is, and messages are bare payloads.
+  kNative,   // Carillon's own protocol, docs/protocol/native.md.
+  kPhoenix,  // Subscribers speak Phoenix Channels, V2, at the default mount; publishers the native protocol.
+  kFloor,    // bench/floor.cc: the path says what a connection is, and messages are bare payloads.
 };
 
 class LoadLanguage {
@@ -18,8 +19,8 @@ class LoadLanguage {
   LoadLanguage(LoadDialect dialect, std::string path) : dialect_(dialect), path_(std::move(path)) {}
 
   std::string publisher_path() const { return floor() ? "/pub" : path_; }
-  std::string subscriber_path() const { return floor() ? "/sub" : path_; }
-  std::string bystander_path() const { return floor() ? "/idle" : path_; }
+  std::string subscriber_path() const;
+  std::string bystander_path() const { return floor() ? "/idle" : subscriber_path(); }
 
   // The message that subscribes; empty when being connected is enough.
   std::string subscribe(std::string_view channel) const;

@@ -1,0 +1,30 @@
+#include "client/load/load_dialect.h"
+
+#include <gtest/gtest.h>
+
+namespace carillon {
+namespace {
+
+TEST(LoadLanguage, SubscribersSpeakPhoenixAndPublishersTheNativeProtocol) {
+  const LoadLanguage phoenix(LoadDialect::kPhoenix, "/ws");
+  EXPECT_EQ(phoenix.publisher_path(), "/ws");
+  EXPECT_EQ(phoenix.subscriber_path(), "/socket/websocket?vsn=2.0.0");
+  EXPECT_EQ(phoenix.subscribe("bench:00001"), R"(["1","1","bench:00001","phx_join",{}])");
+  EXPECT_TRUE(phoenix.publish("bench:00001", {}, 64).starts_with(R"({"type":"publish",)"));
+}
+
+TEST(LoadLanguage, KnowsAnAnswerFromAnEvent) {
+  const LoadLanguage phoenix(LoadDialect::kPhoenix, "/ws");
+  const char* const joined = R"(["1","1","bench:00001","phx_reply",{"status":"ok","response":{}}])";
+  const char* const refused = R"(["1","1","bench:00001","phx_reply",{"status":"error","response":{"reason":"unauthorized"}}])";
+  const char* const event = R"([null,null,"bench:00001","m",{"data":"x"}])";
+  EXPECT_TRUE(phoenix.is_subscribed(joined));
+  EXPECT_FALSE(phoenix.is_subscribed(refused));
+  EXPECT_FALSE(phoenix.is_subscribed(event));
+  EXPECT_TRUE(phoenix.is_error(refused));
+  EXPECT_FALSE(phoenix.is_error(joined));
+  EXPECT_FALSE(phoenix.is_error(event));
+}
+
+}  // namespace
+}  // namespace carillon
