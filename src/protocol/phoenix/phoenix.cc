@@ -19,13 +19,14 @@ void PhoenixRoom::accept(ExchangePtr exchange) {
   opening->form.binary_link = true;
   WebSocketAcceptance acceptance;
   if (request.headers.has_token("Sec-WebSocket-Protocol", "phoenix")) acceptance.subprotocol = "phoenix";
-  exchange->accept_websocket(std::move(acceptance), [this, &opening](Link& link) -> std::unique_ptr<Dialog> {
-    return std::make_unique<PhoenixDialog>(shared_, link,
-                                           PhoenixStart{.encoding = &encodings_.of(opening->form),
-                                                        .identity = opening->identity,
-                                                        .user_agent = opening->user_agent,
-                                                        .presence_key = opening->presence_key});
-  });
+  exchange->accept_websocket(std::move(acceptance),
+                             [this, client = *std::move(opening)](Link& link) -> std::unique_ptr<Dialog> {
+                               return std::make_unique<PhoenixDialog>(shared_, link,
+                                                                      PhoenixStart{.encoding = &encodings_.of(client.form),
+                                                                                   .identity = client.identity,
+                                                                                   .user_agent = client.user_agent,
+                                                                                   .presence_key = client.presence_key});
+                             });
 }
 
 }  // namespace carillon
