@@ -171,6 +171,18 @@ struct SseOptions {
   friend bool operator==(const SseOptions&, const SseOptions&) = default;
 };
 
+// Phoenix Channels.
+struct PhoenixOptions {
+  // The socket's path, as its clients are given it: WebSockets are at `<path>/websocket`.
+  std::string path = "/socket";
+  EventNames event_names = EventNames::kUnderscore;
+  // Topics that one connection may have joined; one more is refused with "too many channels joined". So it is beyond
+  // `subscriptions_per_client`.
+  std::size_t topics_max = 100;
+
+  friend bool operator==(const PhoenixOptions&, const PhoenixOptions&) = default;
+};
+
 struct PresenceOptions {
   // Who came and went is gathered for so long and then told at once. 0: within the turn of the loop.
   Milliseconds period{0};
@@ -244,6 +256,7 @@ struct ServerOptions {
   WebSocketOptions websocket;
   NativeOptions native;
   SseOptions sse;
+  PhoenixOptions phoenix;
   WebhookOptions webhooks;
 
   friend bool operator==(const ServerOptions&, const ServerOptions&) = default;

@@ -146,11 +146,14 @@ Result<void> check_channels(const std::vector<ChannelRule>& rules) {
 }
 
 Result<void> check_paths(const ServerOptions& options) {
+  const std::string phoenix_websocket = options.phoenix.path + "/websocket";
   std::vector<std::pair<std::string_view, std::string_view>> paths = {{"http.api_path", options.http.api_path},
                                                                       {"http.health_path", options.http.health_path},
                                                                       {"http.metrics_path", options.http.metrics_path},
                                                                       {"native.path", options.native.path},
                                                                       {"sse.path", options.sse.path},
+                                                                      {"phoenix.path", options.phoenix.path},
+                                                                      {"Phoenix's WebSocket", phoenix_websocket},
                                                                       {"webhooks.github_path", options.webhooks.github_path},
                                                                       {"webhooks.gitea_path", options.webhooks.gitea_path}};
   if (options.enable_echo) paths.emplace_back("the echo service", "/echo");

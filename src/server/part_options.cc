@@ -27,6 +27,13 @@ MemoryEngineOptions engine_options(const ServerOptions& options, const ChannelRu
           }};
 }
 
+PhoenixTopicRules phoenix_topic_rules(const ChannelRules& rules) {
+  return [&rules](std::string_view channel) {
+    const ChannelRule& rule = rules.find(channel);
+    return PhoenixTopicRule{.to_others = rule.push == PushTarget::kOthers, .presence = rule.presence};
+  };
+}
+
 EdgeOptions edge_options(const ServerOptions& options, std::size_t connections_possible) {
   const LimitsOptions& limits = options.limits;
   return {.http = {.head_bytes = limits.head_bytes, .header_count = limits.header_count, .body_bytes = limits.body_bytes},

@@ -6,6 +6,7 @@
 #include "carillon/server_options.h"
 #include "engine/memory/memory_engine.h"
 #include "hub/hub.h"
+#include "protocol/phoenix/phoenix_dialog.h"
 #include "server/channel_rules.h"
 #include "transport/edge.h"
 
@@ -14,6 +15,8 @@ namespace carillon {
 HubOptions hub_options(const ServerOptions& options);
 // The rules must outlive the engine.
 MemoryEngineOptions engine_options(const ServerOptions& options, const ChannelRules& rules);
+// The rules must outlive the function.
+PhoenixTopicRules phoenix_topic_rules(const ChannelRules& rules);
 // `connections_possible`: what the system allows at most.
 EdgeOptions edge_options(const ServerOptions& options, std::size_t connections_possible);
 

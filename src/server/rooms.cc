@@ -7,8 +7,10 @@
 #include "feature/page/start_page.h"
 #include "os/process_usage_reader.h"
 #include "protocol/native/native.h"
+#include "protocol/phoenix/phoenix.h"
 #include "protocol/sse/sse.h"
 #include "server/loop_metrics.h"
+#include "server/part_options.h"
 #include "server/runtime.h"
 
 namespace carillon {
@@ -21,6 +23,7 @@ Rooms::Rooms(Runtime& runtime, Loop& loop, Shard& shard, Routes& routes)
       identifier_(identifier_options(runtime.options(), runtime.on_loopback()), access_, runtime.clock()) {
   const ChannelTextOptions text_options{.refuse_unknown_types = runtime_.options().native.refuse_unknown_types};
   open_protocols(routes, text_options);
+  open_phoenix(routes, text_options);
   open_api(routes, text_options);
   open_health(routes);
   open_webhooks(routes);
@@ -42,6 +45,13 @@ void Rooms::open_protocols(Routes& routes, const ChannelTextOptions& text_option
   sse_->add_routes(routes);
 }
 
+void Rooms::open_phoenix(Routes& routes, const ChannelTextOptions& text_options) {
+  PhoenixParts parts{
+      .shard = shard_, .identify = identify(), .rule_for = phoenix_topic_rules(runtime_.rules()), .text_options = text_options};
+  phoenix_ = std::make_unique<PhoenixRoom>(std::move(parts), runtime_.options().phoenix);
+  phoenix_->add_routes(routes);
+}
+
 void Rooms::open_api(Routes& routes, const ChannelTextOptions& text_options) {
   const ServerOptions& options = runtime_.options();
   ApiOptions api{.path = options.http.api_path,
@@ -54,7 +64,7 @@ void Rooms::open_api(Routes& routes, const ChannelTextOptions& text_options) {
                  .started_unix_ms = runtime_.started_ms(),
                  .loops = runtime_.loop_count(),
                  .engine = options.engine.kind,
-                 .protocols = {{"native", options.native.path}, {"sse", options.sse.path}},
+                 .protocols = {{"native", options.native.path}, {"sse", options.sse.path}, {"phoenix", options.phoenix.path}},
                  .limits = options.limits};
   api_ = std::make_unique<ApiRoom>(shard_.hub(), loop_, access_, identify(), std::move(api), std::move(facts));
   api_->add_routes(routes);

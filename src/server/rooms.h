@@ -17,6 +17,7 @@ class ApiRoom;
 class EchoRoom;
 class HealthRoom;
 class NativeRoom;
+class PhoenixRoom;
 class Runtime;
 class SseRoom;
 class StartPage;
@@ -30,6 +31,7 @@ class Rooms {
  private:
   Identify identify();
   void open_protocols(Routes& routes, const ChannelTextOptions& text_options);
+  void open_phoenix(Routes& routes, const ChannelTextOptions& text_options);
   void open_api(Routes& routes, const ChannelTextOptions& text_options);
   void open_health(Routes& routes);
   void open_webhooks(Routes& routes);
@@ -41,6 +43,7 @@ class Rooms {
   const Identifier identifier_;
   std::unique_ptr<NativeRoom> native_;
   std::unique_ptr<SseRoom> sse_;
+  std::unique_ptr<PhoenixRoom> phoenix_;
   std::unique_ptr<ApiRoom> api_;
   std::unique_ptr<HealthRoom> health_;
   std::unique_ptr<WebhookReceiver> webhooks_;

@@ -44,6 +44,7 @@ class Runtime {
   MemoryEngine& engine() { return engine_; }
   Clock& clock() { return clock_; }
   Random& random() { return random_; }
+  const ChannelRules& rules() const { return rules_; }
   EpollLoop& loop(std::size_t index) { return *lanes_[index]->loop; }
   const Edge& edge(std::size_t index) const { return *lanes_[index]->edge; }
   std::size_t lane_count() const { return lanes_.size(); }

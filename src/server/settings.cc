@@ -443,6 +443,17 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
                    "Each client is told to wait a random time between `retry_min` and `retry_max` before it reconnects."}),
       duration<S>(FIELD(sse.retry_max), {Milliseconds(1), hours(1)}, {"sse", "retry_max", "See `retry_min`."}),
 
+      text<S>(FIELD(phoenix.path), path,
+              {"phoenix", "path",
+               "The socket that Phoenix Channels clients are given: `new Socket(\"/socket\")`. WebSockets are served at "
+               "`/socket/websocket`."}),
+      choice<S>(FIELD(phoenix.event_names), event_names,
+                {"phoenix", "event_names", "How event kinds are written for Phoenix clients, as `native.event_names`."}),
+      count<S>(FIELD(phoenix.topics_max), {1, 1'000'000},
+               {"phoenix", "topics_max",
+                "Topics that one connection may have joined; one more is refused. `limits.subscriptions_per_client` holds "
+                "too."}),
+
       duration<S>(FIELD(presence.period), {Milliseconds(0), minutes(1)},
                   {"presence", "period",
                    "Who came and went in a channel is gathered for so long and then told at once. `0s`: within the turn of the "

@@ -1,6 +1,8 @@
 #include "protocol/phoenix/phoenix_broadcast.h"
 
+#include "base/check.h"
 #include "protocol/event_json.h"
+#include "protocol/phoenix/phoenix_join.h"
 
 namespace carillon {
 namespace {
@@ -17,16 +19,27 @@ bool is_phoenix_own_event(std::string_view topic, std::string_view event) {
          event == "presence_diff" || (topic == "phoenix" && event == "heartbeat");
 }
 
+MessageKind phoenix_broadcast_kind(const Publication& publication, const PhoenixForm& form) {
+  if (publication.format == PayloadFormat::kJson || !form.binary_link || form.version != PhoenixVersion::kV2) {
+    return MessageKind::kText;
+  }
+  const std::string_view event = spelled_event_name(publication.event, form.names);
+  const bool fits = publication.channel.size() <= kPhoenixTextBytesMax && event.size() <= kPhoenixTextBytesMax;
+  return fits && !is_phoenix_own_event(publication.channel, event) ? MessageKind::kBinary : MessageKind::kText;
+}
+
 MessageKind append_phoenix_broadcast(std::string& out, const Publication& publication, const PhoenixForm& form) {
   const std::string_view event = spelled_event_name(publication.event, form.names);
-  const bool own = is_phoenix_own_event(publication.channel, event);
-  const bool json_payload = publication.format == PayloadFormat::kJson;
-  if (!json_payload && !own && form.binary_link && form.version == PhoenixVersion::kV2 &&
-      append_phoenix_binary_broadcast(out, publication.channel, event, publication.payload.view())) {
+  if (phoenix_broadcast_kind(publication, form) == MessageKind::kBinary) {
+    CHECK(append_phoenix_binary_broadcast(out, publication.channel, event, publication.payload.view()));
     return MessageKind::kBinary;
   }
+  const bool own = is_phoenix_own_event(publication.channel, event);
+  const bool json_payload = publication.format == PayloadFormat::kJson;
+  std::string ref(kPhoenixNoRef);
+  if (form.positions && publication.position) ref = '"' + phoenix_position_text(*publication.position) + '"';
   JsonWriter json(out);
-  begin_phoenix_message(json, form.version, {.topic = publication.channel}, own ? kPhoenixStandInEvent : event);
+  begin_phoenix_message(json, form.version, {.ref = ref, .topic = publication.channel}, own ? kPhoenixStandInEvent : event);
   if (!own && json_payload && is_object(publication.payload.view())) {
     json.raw(publication.payload.view());
   } else {

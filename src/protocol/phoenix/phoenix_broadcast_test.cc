@@ -85,6 +85,27 @@ TEST(PhoenixBroadcast, EventsOfTheProtocolsOwnReachNobodyAsSuch) {
   EXPECT_EQ(text(heartbeat, kV2), R"([null,null,"phoenix","message",{"event":"heartbeat","data":{}}])");
 }
 
+TEST(PhoenixBroadcast, ThePositionIsTheRefWhereItIsWanted) {
+  Published publication("e", "{}");
+  const PhoenixForm form{.binary_link = true, .positions = true};
+  EXPECT_EQ(text(publication, form), R"([null,null,"room:1","e",{}])");
+  publication.position = Position{.epoch = 0xff, .offset = 7};
+  EXPECT_EQ(text(publication, form), R"([null,"00000000000000ff:7","room:1","e",{}])");
+  EXPECT_EQ(text(publication, kV2), R"([null,null,"room:1","e",{}])");
+}
+
+TEST(PhoenixBroadcast, ItsKindIsKnownBefore) {
+  for (const PayloadFormat format : {PayloadFormat::kJson, PayloadFormat::kBytes}) {
+    for (const std::string event : {"e", "phx_close"}) {
+      for (const PhoenixForm& form : {kV2, kV2Binary, kV1, PhoenixForm{.version = PhoenixVersion::kV1, .binary_link = true}}) {
+        const Published publication(event, "1", format);
+        std::string out;
+        EXPECT_EQ(append_phoenix_broadcast(out, publication, form), phoenix_broadcast_kind(publication, form)) << out;
+      }
+    }
+  }
+}
+
 TEST(PhoenixBroadcast, IsAppendedToWhatIsThere) {
   std::string out = "[]";
   append_phoenix_broadcast(out, Published("e", "{}"), kV2);

@@ -148,9 +148,11 @@ Result<void> PhoenixReader::read_text(const Fields& fields) {
   const Result<std::string_view> ref = ref_of(*fields.ref, "ref");
   if (!ref) return ref.error();
   message_.address.ref = *ref;
-  const Result<std::string_view> topic = text_of(*fields.topic, "topic", topic_);
-  if (!topic) return topic.error();
+  // Kept though it may be too long: the refusal is answered on it.
+  const std::optional<std::string_view> topic = json_string(fields.topic->text, topic_);
+  if (!topic) return malformed("the topic must be a string");
   message_.address.topic = *topic;
+  if (topic->size() > kPhoenixTextBytesMax) return too_long("topic");
   const Result<std::string_view> event = text_of(*fields.event, "event", event_);
   if (!event) return event.error();
   message_.event = *event;
