@@ -70,6 +70,16 @@ class LinkDouble final : public Link {
       inner.encode(publication, message);
       append(out, message);
     }
+    void encode_presence(const PresenceUpdate& diff, std::string& out) const override {
+      std::string message;
+      inner.encode_presence(diff, message);
+      if (!message.empty()) append(out, message);
+    }
+    void encode_presence_counts(std::string_view channel, const PresenceCounts& counts, std::string& out) const override {
+      std::string message;
+      inner.encode_presence_counts(channel, counts, message);
+      if (!message.empty()) append(out, message);
+    }
     const Encoding& inner;
   };
 
