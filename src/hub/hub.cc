@@ -182,6 +182,23 @@ void Hub::disconnect(Loop& loop, SessionId session, std::string text, UniqueFunc
       });
 }
 
+// Clients may end themselves and each other as they are told, which only empties places.
+void Hub::disconnect_user(Loop& loop, std::string user, std::string text, UniqueFunction<void(std::size_t)> done) {
+  const auto ask = [user = std::move(user), text = std::move(text)](Shard& shard) {
+    std::size_t count = 0;
+    for (std::size_t slot = 0; slot < shard.sessions_.size(); ++slot) {
+      Session* const session = shard.sessions_[slot];
+      if (session == nullptr || session->ended_ || session->identity().user != user) continue;
+      session->client_.on_end_wanted(EndReason::kDisconnected, text);
+      ++count;
+    }
+    return count;
+  };
+  ask_all<std::size_t>(shards_, loop, ask, [done = std::move(done)](std::vector<std::size_t> counts) mutable {
+    done(std::accumulate(counts.begin(), counts.end(), std::size_t{0}));
+  });
+}
+
 void Hub::list_channels(Loop& loop, std::string prefix, std::string after, std::size_t count_max,
                         UniqueFunction<void(Result<std::vector<ChannelInfo>>)> done) {
   using Counts = std::map<std::string, std::uint64_t>;
@@ -241,6 +258,8 @@ HubStats Hub::stats() const {
     stats.dropped_total += counters.dropped_total.get();
     stats.slow_closed_total += counters.slow_closed_total.get();
     stats.outbox_bytes += counters.outbox_bytes.get();
+    stats.presence_news_total += counters.presence_news_total.get();
+    stats.presence_states_total += counters.presence_states_total.get();
   }
   return stats;
 }

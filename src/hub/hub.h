@@ -54,15 +54,17 @@ struct HubOptions {
 };
 
 struct HubStats {
-  std::uint64_t sessions = 0;             // Now.
-  std::uint64_t subscriptions = 0;        // Now.
-  std::uint64_t connections_total = 0;    // Sessions ever begun.
-  std::uint64_t subscriptions_total = 0;  // New subscriptions ever made.
-  std::uint64_t publications_total = 0;   // Accepted for publishing on this node.
-  std::uint64_t deliveries_total = 0;     // Publications queued for sessions.
-  std::uint64_t dropped_total = 0;        // Publications dropped for slow consumers.
-  std::uint64_t slow_closed_total = 0;    // Sessions ended as slow consumers.
-  std::uint64_t outbox_bytes = 0;         // Frames in memory now, shared ones once a loop.
+  std::uint64_t sessions = 0;               // Now.
+  std::uint64_t subscriptions = 0;          // Now.
+  std::uint64_t connections_total = 0;      // Sessions ever begun.
+  std::uint64_t subscriptions_total = 0;    // New subscriptions ever made.
+  std::uint64_t publications_total = 0;     // Accepted for publishing on this node.
+  std::uint64_t deliveries_total = 0;       // Publications queued for sessions.
+  std::uint64_t dropped_total = 0;          // Publications dropped for slow consumers.
+  std::uint64_t slow_closed_total = 0;      // Sessions ended as slow consumers.
+  std::uint64_t outbox_bytes = 0;           // Frames in memory now, shared ones once a loop.
+  std::uint64_t presence_news_total = 0;    // Diffs of presence, and counts of crowded channels, queued for sessions.
+  std::uint64_t presence_states_total = 0;  // How often a session that watches was told who is there.
 };
 
 struct SessionInfo {
@@ -112,6 +114,8 @@ class Hub final : private EngineEvents, private PresenceEvents {
   void list_sessions(Loop& loop, SessionId after, std::size_t count_max, UniqueFunction<void(std::vector<SessionInfo>)> done);
   // Ends a session with the reason; `done`, called on `loop`, hears whether there was one.
   void disconnect(Loop& loop, SessionId session, std::string text, UniqueFunction<void(bool)> done);
+  // Ends every session of this user, which is not empty; `done`, called on `loop`, hears how many there were.
+  void disconnect_user(Loop& loop, std::string user, std::string text, UniqueFunction<void(std::size_t)> done);
 
   struct ChannelInfo {
     ChannelRecord record;           // Without `top` where the channel keeps no history.

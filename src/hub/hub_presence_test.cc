@@ -95,6 +95,26 @@ TEST_F(HubPresence, NeedsASubscriptionAndLeave) {
   EXPECT_FALSE(client.presence_answers.back());
 }
 
+TEST_F(HubPresence, CountsAreAnswered) {
+  FakeClient& ann = come("ann");
+  come("ann", 1);
+  world().settle();
+  ann.session.presence_counts("room", 1);
+  ann.session.presence_counts("secret", 2);
+  ASSERT_EQ(ann.count_answers.size(), 2u);
+  EXPECT_EQ(*ann.count_answers[0], (PresenceCounts{.users = 1, .members = 2}));
+  EXPECT_EQ(ann.count_answers[1].error().kind, ErrorKind::kForbidden);
+}
+
+TEST_F(HubPresence, WhatIsToldIsCounted) {
+  come("ann");
+  world().settle();
+  come("bob", 1);
+  world().settle();
+  EXPECT_EQ(world().hub->stats().presence_states_total, 2u);
+  EXPECT_EQ(world().hub->stats().presence_news_total, 1u);
+}
+
 TEST_F(HubPresence, RefusesWhatIsTooLong) {
   begin({.hub = {.presence_meta_bytes_max = 10, .presence_key_bytes_max = 5}});
   FakeClient& ann = come("ann");

@@ -25,6 +25,8 @@ struct PresenceUpdate {
 };
 using PresenceUpdatePtr = std::shared_ptr<const PresenceUpdate>;
 
+// In entries, here and in diffs, `client_id` is what the store calls a member; behind its last `/` stands the session as
+// session_text() writes it.
 struct PresenceState {
   std::string channel;
   std::uint64_t version = 0;  // Of the last diff that it shows; 0 where there never was one.

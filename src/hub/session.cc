@@ -99,6 +99,16 @@ void Session::history(HistoryQuery query, Ticket ticket) {
 
 Result<void> Session::set_presence(std::string_view channel, std::string key, std::string meta) {
   if (Result<void> allowed = may_have_presence(channel); !allowed) return allowed;
+  if (Result<void> fit = may_set_presence(channel, key, meta); !fit) return fit;
+  find_exact(channel)->present = true;
+  shard_.change_presence(
+      channel,
+      {.kind = PresenceChange::Kind::kSet, .member = session_text(id_), .key = std::move(key), .meta = std::move(meta)});
+  return {};
+}
+
+Result<void> Session::may_set_presence(std::string_view channel, std::string_view key, std::string_view meta) const {
+  if (Result<void> allowed = shard_.hub().policy().may_see_presence(identity(), channel); !allowed) return allowed;
   const HubOptions& options = shard_.hub().options();
   if (key.empty() || key.size() > options.presence_key_bytes_max || !is_utf8(key)) {
     return Error{ErrorKind::kInvalid, fmt::format("a presence key is 1 to {} bytes of UTF-8", options.presence_key_bytes_max)};
@@ -107,10 +117,6 @@ Result<void> Session::set_presence(std::string_view channel, std::string key, st
     return Error{ErrorKind::kLimit,
                  fmt::format("presence meta: {} bytes, at most {}", meta.size(), options.presence_meta_bytes_max)};
   }
-  find_exact(channel)->present = true;
-  shard_.change_presence(
-      channel,
-      {.kind = PresenceChange::Kind::kSet, .member = session_text(id_), .key = std::move(key), .meta = std::move(meta)});
   return {};
 }
 
@@ -138,6 +144,18 @@ void Session::presence(std::string channel, Ticket ticket) {
   shard_.hub().presence(std::move(channel), [&shard = shard_, id = id_, ticket](Result<PresenceStatePtr> outcome) mutable {
     shard.run_here([&shard, id, ticket, outcome = std::move(outcome)] {
       if (Session* const session = shard.find_session(id)) session->client_.on_presence(ticket, outcome);
+    });
+  });
+}
+
+void Session::presence_counts(std::string channel, Ticket ticket) {
+  if (ended_) return;
+  if (Result<void> allowed = shard_.hub().policy().may_see_presence(identity(), channel); !allowed) {
+    return client_.on_presence_counts(ticket, allowed.error());
+  }
+  shard_.hub().presence_counts(std::move(channel), [&shard = shard_, id = id_, ticket](Result<PresenceCounts> outcome) {
+    shard.run_here([&shard, id, ticket, outcome = std::move(outcome)] {
+      if (Session* const session = shard.find_session(id)) session->client_.on_presence_counts(ticket, outcome);
     });
   });
 }

@@ -83,6 +83,7 @@ class SessionClient {
   // been heard meanwhile). Diffs follow by the session's encoding.
   virtual void on_presence_state(const PresenceState&) {}
   virtual void on_presence(Ticket, const Result<PresenceStatePtr>&) {}
+  virtual void on_presence_counts(Ticket, const Result<PresenceCounts>&) {}
   // The hub ended the subscription to exactly this channel; `crash`: something went wrong, it may be tried again.
   virtual void on_unsubscribed(std::string_view /*channel*/, std::string_view /*reason*/, bool /*crash*/) {}
   // A text for every client, whatever it is subscribed to.
@@ -137,13 +138,17 @@ class Session {
   // Becomes present, or is present with another key and meta from now on. `meta` is a JSON object text, or empty. Errors also
   // kLimit: too long.
   Result<void> set_presence(std::string_view channel, std::string key, std::string meta);
+  // What set_presence would say, but for the subscription.
+  Result<void> may_set_presence(std::string_view channel, std::string_view key, std::string_view meta) const;
   // False: it was not present.
   bool clear_presence(std::string_view channel);
   // on_presence_state follows by the end of the turn, or later, and after it what changes. Watching already: told anew.
   Result<void> watch_presence(std::string_view channel);
   bool unwatch_presence(std::string_view channel);
-  // Answered by on_presence, maybe inside the call. Needs no subscription.
+  // Answered by on_presence, in full however many are present, maybe inside the call. Needs no subscription.
   void presence(std::string channel, Ticket ticket);
+  // The same, answered by on_presence_counts.
+  void presence_counts(std::string channel, Ticket ticket);
 
   // Queues a frame and has on_outbox called at the end of this turn. An empty outbox takes a frame of any size; passing the
   // byte limit with answers alone wants the session's end as a slow consumer: a client that asks must also read.

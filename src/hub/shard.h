@@ -48,7 +48,7 @@ class Shard final : public TurnEnd {
 
   struct Counters {
     Counter sessions, subscriptions, connections_total, subscriptions_total, deliveries_total, dropped_total, slow_closed_total,
-        outbox_bytes;
+        outbox_bytes, presence_news_total, presence_states_total;
   };
   // The publications of one channel in one turn.
   struct Group {

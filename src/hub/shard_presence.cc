@@ -172,7 +172,9 @@ void Shard::tell_presence(const PresenceNews& news) {
       encoded.emplace_back(encoding, presence_frame(*encoding, news));
       known = std::prev(encoded.end());
     }
-    if (known->second != nullptr) queue(*member.session, known->second, policy);
+    if (known->second == nullptr) continue;
+    counters_.presence_news_total.add();
+    queue(*member.session, known->second, policy);
   }
 }
 
@@ -252,6 +254,7 @@ void Shard::tell_waiting(ChannelPresence& presence, const PresenceState& state) 
     Member& member = subscription->audience->members[subscription->index];
     if (member.watch != kStateWanted) continue;
     member.watch = kWatching;
+    counters_.presence_states_total.add();
     session->client_.on_presence_state(state);
     for (const PresenceUpdatePtr& diff : held) {
       if (!state.named || diff->version <= state.version) continue;

@@ -75,6 +75,20 @@ TEST_F(LocalHubTest, SubscribeUnsubscribeAndPingAreAnswered) {
   EXPECT_THAT(answer(client, "no json"), HasSubstr("Invalid message format: "));
 }
 
+TEST_F(LocalHubTest, ClientsOfTheProgramArePresentAsTheirUsers) {
+  ServerOptions options;
+  options.channels = {{.match = "room:**", .presence = true}};
+  start(options);
+  LocalClient alice = connect({.user_id = "alice"});
+  EXPECT_THAT(answer(alice, R"({"type":"subscribe","channel":"room:1","presence":true})"), HasSubstr(R"("key":"alice")"));
+  EXPECT_THAT(alice.receive(kPatience).value_or(""), StartsWith(R"({"type":"presence_state")"));
+  LocalClient bob = connect({.user_id = "bob"});
+  answer(bob, R"({"type":"subscribe","channel":"room:1","presence":{"watch":false}})");
+  EXPECT_THAT(alice.receive(kPatience).value_or(""), HasSubstr(R"("joins":{"bob")"));
+  EXPECT_TRUE(hub_->disconnect(bob.id()));
+  EXPECT_THAT(alice.receive(kPatience).value_or(""), HasSubstr(R"("leaves":{"bob")"));
+}
+
 TEST_F(LocalHubTest, AnEventReachesOnlyTheClientThatSubscribed) {
   LocalClient alice = connect();
   LocalClient bob = connect();

@@ -23,14 +23,25 @@ class LocalFraming::Framed final : public Encoding {
   bool is(const Encoding& inner) const { return &inner == &inner_; }
 
   void encode(const Publication& publication, std::string& out) const override {
+    append(out, [&] { inner_.encode(publication, out); });
+  }
+  void encode_presence(const PresenceUpdate& diff, std::string& out) const override {
+    append(out, [&] { inner_.encode_presence(diff, out); });
+  }
+  void encode_presence_counts(std::string_view channel, const PresenceCounts& counts, std::string& out) const override {
+    append(out, [&] { inner_.encode_presence_counts(channel, counts, out); });
+  }
+
+ private:
+  template <class Encode>
+  static void append(std::string& out, Encode encode) {
     const std::size_t at = out.size();
     append_local_length(out);
-    inner_.encode(publication, out);
+    encode();
     if (out.size() == at + kLocalLengthBytes) return out.resize(at);  // This encoding has no message for it.
     set_local_length(out, at);
   }
 
- private:
   const Encoding& inner_;
 };
 

@@ -16,6 +16,14 @@ class SeparatedEncoding final : public Encoding {
     inner_.encode(publication, out);
     out += kMessageEnd;
   }
+  void encode_presence(const PresenceUpdate& diff, std::string& out) const override {
+    inner_.encode_presence(diff, out);
+    if (!out.empty()) out += kMessageEnd;
+  }
+  void encode_presence_counts(std::string_view channel, const PresenceCounts& counts, std::string& out) const override {
+    inner_.encode_presence_counts(channel, counts, out);
+    if (!out.empty()) out += kMessageEnd;
+  }
 
  private:
   const Encoding& inner_;

@@ -124,6 +124,7 @@ class FakeClient : public SessionClient, public Disposable {
   std::map<std::string, PresenceCounts> counts;  // Of crowded channels.
   std::vector<std::string> presence_faults;      // Joins of who is there, leaves of who is not, diffs before a state.
   std::vector<Result<PresenceStatePtr>> presence_answers;
+  std::vector<Result<PresenceCounts>> count_answers;
   std::vector<std::string> unsubscribed;  // "channel reason", with "!" in front for a crash.
   // Called at the end of the callback of that name.
   std::function<void()> then_on_outbox, then_on_gap, then_on_published, then_on_subscribed, then_on_end_wanted;
@@ -201,6 +202,7 @@ class FakeClient : public SessionClient, public Disposable {
     session.enqueue(Frame::make(session.shard().frame_memory(), text + '\n', {}));
   }
   void on_presence(Ticket, const Result<PresenceStatePtr>& outcome) override { presence_answers.push_back(outcome); }
+  void on_presence_counts(Ticket, const Result<PresenceCounts>& outcome) override { count_answers.push_back(outcome); }
   void on_unsubscribed(std::string_view channel, std::string_view reason, bool crash) override {
     unsubscribed.push_back((crash ? "!" : "") + std::string(channel) + ' ' + std::string(reason));
   }

@@ -99,6 +99,26 @@ std::string sessions_json(const std::vector<SessionInfo>& sessions, std::size_t 
   return out;
 }
 
+std::string presence_json(const PresenceState& state, PresenceSessions sessions) {
+  std::string out;
+  JsonWriter writer(out);
+  writer.begin_object().key("channel").string(state.channel);
+  out += ',';
+  append_presence_state(out, state, sessions);
+  writer.end_object();
+  return out;
+}
+
+std::string presence_stats_json(const std::string& channel, const PresenceCounts& counts) {
+  std::string out;
+  JsonWriter writer(out);
+  writer.begin_object().key("channel").string(channel);
+  out += ',';
+  append_presence_counts(out, counts);
+  writer.end_object();
+  return out;
+}
+
 std::string info_json(const ApiFacts& facts, std::int64_t now_unix_ms) {
   std::string out;
   JsonWriter writer(out);

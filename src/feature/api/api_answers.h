@@ -8,6 +8,7 @@
 
 #include "carillon/server_options.h"
 #include "hub/hub.h"
+#include "protocol/presence_json.h"
 
 namespace carillon {
 
@@ -32,6 +33,9 @@ std::string channel_json(const Hub::ChannelInfo& channel);
 std::string channels_json(const std::vector<Hub::ChannelInfo>& channels, std::size_t page_size);
 std::string session_json(const SessionInfo& session);
 std::string sessions_json(const std::vector<SessionInfo>& sessions, std::size_t page_size);
+// In full however many there are.
+std::string presence_json(const PresenceState& state, PresenceSessions sessions);
+std::string presence_stats_json(const std::string& channel, const PresenceCounts& counts);
 std::string info_json(const ApiFacts& facts, std::int64_t now_unix_ms);
 // Exactly guts' four keys.
 std::string stats_json(const HubStats& stats);

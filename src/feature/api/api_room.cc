@@ -109,19 +109,20 @@ const ApiRoom::Route ApiRoom::kRoutes[] = {
     {"GET", "/channels", &ApiRoom::list_channels},
     {"GET", "/channels/{name}", &ApiRoom::show_channel},
     {"DELETE", "/channels/{name}/history", &ApiRoom::remove_history},
+    {"POST", "/channels/close", &ApiRoom::close_channel, Route::Access::kChecked, Body::kJson},
     {"GET", "/sessions", &ApiRoom::list_sessions},
     {"GET", "/sessions/{id}", &ApiRoom::show_session},
     {"DELETE", "/sessions/{id}", &ApiRoom::end_session},
+    {"POST", "/disconnect", &ApiRoom::disconnect, Route::Access::kChecked, Body::kJson},
     {"GET", "/info", &ApiRoom::show_info},
     {"GET", "/realtime/stats", &ApiRoom::show_stats, Route::Access::kOpen},
     {"GET", "/openapi.json", &ApiRoom::show_openapi, Route::Access::kOpen},
 };
 
 const ApiRoom::UserRoute ApiRoom::kUserRoutes[] = {
-    {"POST", "/publish", &ApiRoom::publish, Body::kJson},
-    {"POST", "/broadcast", &ApiRoom::broadcast, Body::kJson},
-    {"POST", "/batch", &ApiRoom::batch, Body::kJson},
-    {"GET", "/channels/{name}/history", &ApiRoom::read_history},
+    {"POST", "/publish", &ApiRoom::publish, Body::kJson}, {"POST", "/broadcast", &ApiRoom::broadcast, Body::kJson},
+    {"POST", "/batch", &ApiRoom::batch, Body::kJson},     {"GET", "/channels/{name}/history", &ApiRoom::read_history},
+    {"GET", "/presence", &ApiRoom::show_presence},        {"GET", "/presence_stats", &ApiRoom::show_presence_stats},
 };
 
 ApiRoom::ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, Identify identify, ApiOptions options, ApiFacts facts)
@@ -133,7 +134,8 @@ ApiRoom::ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, Identify identif
       identify_(std::move(identify)),
       trusted_(std::make_shared<const Identity>(Identity{.trusted = true})),
       openapi_(openapi_document(options_.path, facts_.version)),
-      reader_(options_.publish) {}
+      reader_(options_.publish),
+      steer_reader_(options_.publish.channels) {}
 
 ApiRoom::~ApiRoom() = default;
 
@@ -374,6 +376,60 @@ void ApiRoom::end_session(ExchangePtr exchange) {
     return HttpResponse::json(200, std::move(body));
   };
   hub_.disconnect(loop_, *id, std::move(reason), answer_later<bool>(std::move(exchange), std::move(answer)));
+}
+
+Result<std::string> ApiRoom::presence_channel(const Exchange& exchange, const Identity& asker) const {
+  const std::optional<std::string> asked = exchange.request().query_value("channel");
+  if (!asked) return invalid("parameter `channel` is missing");
+  Result<std::string> channel = named_channel(*asked, options_.publish.channels);
+  if (!channel) return channel;
+  if (const Result<void> allowed = hub_.policy().may_see_presence(asker, *channel); !allowed) return allowed.error();
+  return channel;
+}
+
+void ApiRoom::show_presence(ExchangePtr exchange, const IdentityPtr& asker) {
+  Result<std::string> channel = presence_channel(*exchange, *asker);
+  if (!channel) return exchange->reply(error_response(channel.error()));
+  const PresenceSessions sessions = asker->trusted ? PresenceSessions::kShown : PresenceSessions::kHidden;
+  auto answer = [sessions](Result<PresenceStatePtr> state) {
+    return state ? HttpResponse::json(200, presence_json(**state, sessions)) : error_response(state.error());
+  };
+  hub_.presence(*std::move(channel), answer_later<Result<PresenceStatePtr>>(std::move(exchange), std::move(answer)));
+}
+
+void ApiRoom::show_presence_stats(ExchangePtr exchange, const IdentityPtr& asker) {
+  Result<std::string> channel = presence_channel(*exchange, *asker);
+  if (!channel) return exchange->reply(error_response(channel.error()));
+  auto answer = [channel = *channel](Result<PresenceCounts> counts) {
+    return counts ? HttpResponse::json(200, presence_stats_json(channel, *counts)) : error_response(counts.error());
+  };
+  hub_.presence_counts(*std::move(channel), answer_later<Result<PresenceCounts>>(std::move(exchange), std::move(answer)));
+}
+
+void ApiRoom::close_channel(ExchangePtr exchange) {
+  Result<Hub::CloseChannel> close = steer_reader_.read_close(exchange->request().body);
+  if (!close) return exchange->reply(error_response(close.error()));
+  auto answer = [](std::size_t closed) {
+    std::string body;
+    JsonWriter(body).begin_object().key("closed").number(closed).end_object();
+    return HttpResponse::json(200, std::move(body));
+  };
+  hub_.close_channel(loop_, *std::move(close), answer_later<std::size_t>(std::move(exchange), std::move(answer)));
+}
+
+void ApiRoom::disconnect(ExchangePtr exchange) {
+  Result<SteerReader::Disconnect> asked = steer_reader_.read_disconnect(exchange->request().body);
+  if (!asked) return exchange->reply(error_response(asked.error()));
+  auto done = answer_later<std::size_t>(std::move(exchange), [](std::size_t count) {
+    std::string body;
+    JsonWriter(body).begin_object().key("disconnected").number(count).end_object();
+    return HttpResponse::json(200, std::move(body));
+  });
+  if (std::string* const user = std::get_if<std::string>(&asked->whom)) {
+    return hub_.disconnect_user(loop_, std::move(*user), std::move(asked->reason), std::move(done));
+  }
+  hub_.disconnect(loop_, std::get<SessionId>(asked->whom), std::move(asked->reason),
+                  [done = std::move(done)](bool was_there) mutable { done(was_there ? 1 : 0); });
 }
 
 void ApiRoom::show_info(ExchangePtr exchange) {

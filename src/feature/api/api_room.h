@@ -13,6 +13,7 @@
 #include "carillon/server_options.h"
 #include "feature/api/api_answers.h"
 #include "feature/api/publish_request.h"
+#include "feature/api/steer_request.h"
 #include "hub/hub.h"
 #include "protocol/api_access.h"
 #include "protocol/exchange.h"
@@ -64,10 +65,16 @@ class ApiRoom {
   void list_sessions(ExchangePtr exchange);
   void show_session(ExchangePtr exchange);
   void end_session(ExchangePtr exchange);
+  void show_presence(ExchangePtr exchange, const IdentityPtr& asker);
+  void show_presence_stats(ExchangePtr exchange, const IdentityPtr& asker);
+  void close_channel(ExchangePtr exchange);
+  void disconnect(ExchangePtr exchange);
   void show_info(ExchangePtr exchange);
   void show_stats(ExchangePtr exchange);
   void show_openapi(ExchangePtr exchange);
 
+  // The channel that `?channel=` names, if who asks may see its presence.
+  Result<std::string> presence_channel(const Exchange& exchange, const Identity& asker) const;
   void publish_each(ExchangePtr exchange, const IdentityPtr& asker, Result<std::vector<PublishReader::Item>> items);
   void take_outcome(std::uint64_t ticket, std::size_t index, const std::string& channel, const Result<Receipt>& outcome);
   static void finish(Gathering& gathering);
@@ -85,6 +92,7 @@ class ApiRoom {
   const IdentityPtr trusted_;  // Everyone who passed the access check; the policy is asked about it.
   const std::string openapi_;
   PublishReader reader_;
+  SteerReader steer_reader_;
   boost::unordered_flat_map<std::uint64_t, ExchangePtr> parked_;
   boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Gathering>> gatherings_;
   std::uint64_t last_ticket_ = 0;

@@ -45,6 +45,7 @@ class ClosedRooms final : public Policy {
     return may_publish(identity, channel);
   }
   Result<void> may_see_presence(const Identity& identity, std::string_view channel) const override {
+    if (channel == "room") return {};
     return may_publish(identity, channel);
   }
 };
@@ -96,8 +97,13 @@ class NoEncoding final : public Encoding {
 
 class Client final : public SessionClient {
  public:
-  explicit Client(Shard& shard)
-      : session(shard, *this, {.protocol = "native", .encoding = &encoding_, .identity = nullptr, .user_agent = "test/1"}) {}
+  explicit Client(Shard& shard, std::string user = {})
+      : session(
+            shard, *this,
+            {.protocol = "native",
+             .encoding = &encoding_,
+             .identity = user.empty() ? nullptr : std::make_shared<const Identity>(Identity{.user = user, .verified = true}),
+             .user_agent = "test/1"}) {}
 
   void on_outbox() override {}
   void on_subscribed(Ticket, const Result<Subscribed>&) override {}
@@ -109,8 +115,12 @@ class Client final : public SessionClient {
     farewell = text;
     session.end(EndReason::kDisconnected);
   }
+  void on_unsubscribed(std::string_view channel, std::string_view reason, bool crash) override {
+    unsubscribed = (crash ? "!" : "") + std::string(channel) + ' ' + std::string(reason);
+  }
   std::string peer_text() const override { return "127.0.0.1:40001"; }
 
+  std::string unsubscribed;
   std::string heard;
   std::string farewell;
 
@@ -376,6 +386,84 @@ TEST_F(ApiRoomTest, UnknownSessionsAreNotFound) {
   EXPECT_EQ(ask("DELETE", "/sessions/12?reason=%ff").status, 400);
 }
 
+TEST_F(ApiRoomTest, PresenceIsListedAndCounted) {
+  Client one(shard_, "alice");
+  Client two(shard_, "alice");
+  Client watcher(shard_, "bob");
+  for (Client* client : {&one, &two, &watcher}) {
+    client->session.subscribe({.selector = {.base = "user:alice"}, .recover = std::nullopt});
+  }
+  ASSERT_TRUE(one.session.set_presence("user:alice", "alice", R"({"at":"home"})"));
+  ASSERT_TRUE(two.session.set_presence("user:alice", "alice", ""));
+  loop_.settle();
+  const Reply all = ask("GET", "/presence?channel=user%3Aalice");
+  EXPECT_EQ(all.status, 200);
+  EXPECT_EQ(field(all.body, "channel"), R"("user:alice")");
+  EXPECT_EQ(field(all.body, "users"), "1");
+  EXPECT_EQ(field(all.body, "members"), "2");
+  const std::string metas = field(field(field(all.body, "presence"), "alice"), "metas");
+  EXPECT_NE(metas.find(R"("online_at":1700000060500,"meta":{"at":"home"},"session":")" + session_text(one.session.id())),
+            std::string::npos)
+      << metas;
+  EXPECT_EQ(ask("GET", "/presence_stats?channel=user:alice").body, R"({"channel":"user:alice","users":1,"members":2})");
+  EXPECT_EQ(ask("GET", "/presence?channel=nobody").body, R"({"channel":"nobody","users":0,"members":0,"presence":{}})");
+}
+
+TEST_F(ApiRoomTest, UsersSeeThePresenceThatThePolicyShowsThemWithoutSessions) {
+  Client one(shard_, "alice");
+  one.session.subscribe({.selector = {.base = "user:alice"}, .recover = std::nullopt});
+  ASSERT_TRUE(one.session.set_presence("user:alice", "alice", ""));
+  loop_.settle();
+  routes_.peer = {.text = "203.0.113.9:1", .loopback = false};
+  const std::vector<HttpHeaders::Field> alice = {{"Authorization", "Bearer token-alice"}};
+  const Reply all = ask("GET", "/presence?channel=user:alice", "", alice);
+  EXPECT_EQ(field(all.body, "members"), "1");
+  EXPECT_EQ(all.body.find("session"), std::string::npos) << all.body;
+  EXPECT_EQ(ask("GET", "/presence?channel=user:bob", "", alice).status, 403);
+  EXPECT_EQ(ask("GET", "/presence_stats?channel=user:bob", "", alice).status, 403);
+}
+
+TEST_F(ApiRoomTest, PresenceQueriesAreChecked) {
+  for (const char* path : {"/presence", "/presence_stats"}) {
+    EXPECT_EQ(ask("GET", path).status, 400);
+    EXPECT_EQ(ask("GET", path + std::string("?channel=")).status, 400);
+    EXPECT_EQ(ask("GET", path + std::string("?channel=closed:1")).status, 403);
+  }
+}
+
+TEST_F(ApiRoomTest, AChannelIsClosed) {
+  Client one(shard_);
+  Client two(shard_);
+  for (Client* client : {&one, &two}) {
+    client->session.subscribe({.selector = {.base = "room"}, .recover = std::nullopt});
+    ASSERT_TRUE(client->session.set_presence("room", "somebody", ""));
+  }
+  EXPECT_EQ(ask("POST", "/channels/close", R"({"channel":"room","reason":"over","crash":true})").body, R"({"closed":2})");
+  EXPECT_EQ(one.unsubscribed, "!room over");
+  EXPECT_EQ(two.unsubscribed, "!room over");
+  EXPECT_EQ(field(ask("GET", "/presence?channel=room").body, "members"), "0");
+  EXPECT_EQ(ask("POST", "/channels/close", R"({"channel":"room"})").body, R"({"closed":0})");
+  EXPECT_EQ(ask("POST", "/channels/close", "{}").status, 400);
+  EXPECT_EQ(ask("GET", "/channels/close").body, R"({"channel":"close","subscribers":0,"history":0})");
+}
+
+TEST_F(ApiRoomTest, AUserIsDisconnectedWhereverItIs) {
+  Client one(shard_, "alice");
+  Client two(shard_, "alice");
+  Client other(shard_, "bob");
+  Client nobody(shard_);
+  EXPECT_EQ(ask("POST", "/disconnect", R"({"user":"alice","reason":"bye"})").body, R"({"disconnected":2})");
+  EXPECT_EQ(one.farewell, "bye");
+  EXPECT_EQ(two.farewell, "bye");
+  EXPECT_EQ(ask("POST", "/disconnect", R"({"user":"alice"})").body, R"({"disconnected":0})");
+  const std::string id = session_text(other.session.id());
+  EXPECT_EQ(ask("POST", "/disconnect", R"({"session":")" + id + R"("})").body, R"({"disconnected":1})");
+  EXPECT_EQ(other.farewell, "disconnected by an operator");
+  EXPECT_EQ(ask("POST", "/disconnect", R"({"session":")" + id + R"("})").body, R"({"disconnected":0})");
+  EXPECT_EQ(ask("POST", "/disconnect", R"({"user":""})").status, 400);
+  EXPECT_EQ(nobody.farewell, "");
+}
+
 TEST_F(ApiRoomTest, AnAnnouncementReachesEverybody) {
   Client one(shard_);
   Client two(shard_);
@@ -429,7 +517,8 @@ TEST_F(ApiRoomTest, ATokenIsForNothingElse) {
   routes_.peer = {.text = "203.0.113.9:1", .loopback = false};
   const std::vector<HttpHeaders::Field> alice = {{"Authorization", "Bearer token-alice"}};
   for (const RoutesDouble::Route& route : routes_.routes) {
-    const bool for_users = route.path == "/api/publish" || route.path == "/api/broadcast" || route.path == "/api/batch" ||
+    const bool for_users = route.path == "/api/presence" || route.path == "/api/presence_stats" ||
+                           route.path == "/api/publish" || route.path == "/api/broadcast" || route.path == "/api/batch" ||
                            (route.method == "GET" && route.path == "/api/channels/{name}/history");
     const bool open = route.path == "/api/realtime/stats" || route.path == "/api/openapi.json";
     if (!for_users && !open) {

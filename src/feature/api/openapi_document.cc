@@ -11,7 +11,7 @@ constexpr std::string_view kTemplate = R"openapi({
   "info": {
     "title": "Carillon HTTP API",
     "version": "@VERSION@",
-    "description": "Publish, look and steer by plain requests. With an API key configured, requests show it; without, clients on the server's own machine are answered. Users may publish and read history with a token, where the channel's rule lets them."
+    "description": "Publish, look and steer by plain requests. With an API key configured, requests show it; without, clients on the server's own machine are answered. Users may publish, read history and see who is present with a token, where the channel's rule lets them."
   },
   "servers": [{"url": "@PATH@"}],
   "security": [{"apiKey": []}, {}],
@@ -225,6 +225,135 @@ constexpr std::string_view kTemplate = R"openapi({
         }
       }
     },
+    "/channels/close": {
+      "post": {
+        "operationId": "closeChannel",
+        "summary": "End every client's subscription to exactly this channel.",
+        "description": "Who is present there is so no more. Clients stay connected, are told, and may subscribe again.",
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "type": "object",
+                "properties": {
+                  "channel": {"type": "string", "minLength": 1, "maxLength": 255},
+                  "reason": {"type": ["string", "null"], "description": "What the clients are told."},
+                  "crash": {
+                    "type": "boolean",
+                    "default": false,
+                    "description": "Something went wrong: clients whose protocol knows the difference come back by themselves."
+                  }
+                },
+                "required": ["channel"]
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "Closed.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "properties": {"closed": {"type": "integer", "minimum": 0, "description": "Subscriptions ended."}},
+                  "required": ["closed"]
+                }
+              }
+            }
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "413": {"$ref": "#/components/responses/TooLarge"},
+          "415": {"$ref": "#/components/responses/NotJson"}
+        }
+      }
+    },
+    "/presence": {
+      "get": {
+        "operationId": "showPresence",
+        "summary": "Who is in a channel, in full.",
+        "security": [{"apiKey": []}, {"token": []}, {}],
+        "description": "403 where the channel's rule has no `presence = true`.",
+        "parameters": [{"$ref": "#/components/parameters/channel"}],
+        "responses": {
+          "200": {
+            "description": "Who is there.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Presence"}}}
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      }
+    },
+    "/presence_stats": {
+      "get": {
+        "operationId": "showPresenceStats",
+        "summary": "How many are in a channel.",
+        "security": [{"apiKey": []}, {"token": []}, {}],
+        "description": "403 where the channel's rule has no `presence = true`.",
+        "parameters": [{"$ref": "#/components/parameters/channel"}],
+        "responses": {
+          "200": {
+            "description": "How many are there.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PresenceStats"}}}
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      }
+    },
+    "/disconnect": {
+      "post": {
+        "operationId": "disconnect",
+        "summary": "Disconnect a user's clients, or one session.",
+        "description": "They may connect again.",
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "type": "object",
+                "properties": {
+                  "user": {"type": "string", "minLength": 1},
+                  "session": {"$ref": "#/components/schemas/SessionId"},
+                  "reason": {
+                    "type": ["string", "null"],
+                    "description": "What the clients are told; a WebSocket shows the first 123 bytes."
+                  }
+                },
+                "oneOf": [{"required": ["user"]}, {"required": ["session"]}]
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "They are being disconnected.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "properties": {"disconnected": {"type": "integer", "minimum": 0, "description": "How many there were."}},
+                  "required": ["disconnected"]
+                }
+              }
+            }
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "413": {"$ref": "#/components/responses/TooLarge"},
+          "415": {"$ref": "#/components/responses/NotJson"}
+        }
+      }
+    },
     "/sessions": {
       "get": {
         "operationId": "listSessions",
@@ -365,6 +494,13 @@ constexpr std::string_view kTemplate = R"openapi({
         "required": true,
         "description": "The channel, percent-encoded: `repo%3Aalice%2Fapp`.",
         "schema": {"type": "string"}
+      },
+      "channel": {
+        "name": "channel",
+        "in": "query",
+        "required": true,
+        "description": "The channel.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255}
       },
       "id": {"name": "id", "in": "path", "required": true, "schema": {"$ref": "#/components/schemas/SessionId"}},
       "limit": {
@@ -586,6 +722,44 @@ constexpr std::string_view kTemplate = R"openapi({
           "history": {"type": "integer", "minimum": 0, "description": "Publications kept."}
         },
         "required": ["channel", "subscribers", "history"]
+      },
+      "PresenceStats": {
+        "type": "object",
+        "properties": {
+          "channel": {"type": "string"},
+          "users": {"type": "integer", "minimum": 0, "description": "Keys."},
+          "members": {"type": "integer", "minimum": 0, "description": "Metas: one for each client that is present."}
+        },
+        "required": ["channel", "users", "members"]
+      },
+      "Presence": {
+        "allOf": [{"$ref": "#/components/schemas/PresenceStats"}],
+        "type": "object",
+        "properties": {
+          "presence": {
+            "type": "object",
+            "description": "By key, which is a user or `anonymous:` and a session's id.",
+            "additionalProperties": {
+              "type": "object",
+              "properties": {"metas": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/PresenceMeta"}}},
+              "required": ["metas"]
+            }
+          }
+        },
+        "required": ["presence"]
+      },
+      "PresenceMeta": {
+        "type": "object",
+        "properties": {
+          "ref": {"type": "string", "description": "Another one each time that the client becomes present or changes its meta."},
+          "online_at": {"type": "integer", "description": "Unix time in milliseconds."},
+          "meta": {"type": "object", "description": "What the client said of itself; byte for byte as it came."},
+          "session": {
+            "allOf": [{"$ref": "#/components/schemas/SessionId"}],
+            "description": "Only for who may use all of the API, not for users with a token."
+          }
+        },
+        "required": ["ref", "online_at"]
       },
       "SessionId": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
       "Session": {

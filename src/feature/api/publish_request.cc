@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "feature/api/body_fields.h"
 #include "hub/hub.h"
 #include "protocol/native_channels.h"
 
@@ -12,73 +13,16 @@ namespace {
 
 constexpr std::size_t kIdempotencyKeyBytesMax = 255;
 
-Error invalid(std::string text) {
-  return {ErrorKind::kInvalid, std::move(text)};
-}
-
-std::string_view type_phrase(JsonType type) {
-  switch (type) {
-    case JsonType::kNull: return "null";
-    case JsonType::kFalse:
-    case JsonType::kTrue: return "a boolean";
-    case JsonType::kNumber: return "a number";
-    case JsonType::kString: return "a string";
-    case JsonType::kArray: return "an array";
-    case JsonType::kObject: return "an object";
-  }
-  return "unknown";
-}
-
-Result<JsonDocument> read_object(JsonSlicer& slicer, std::string_view json) {
-  Result<JsonDocument> document = slicer.slice(json);
-  if (!document) return invalid("invalid JSON: " + document.error().text);
-  if (document->root.type != JsonType::kObject) {
-    return invalid(fmt::format("the body must be an object, not {}", type_phrase(document->root.type)));
-  }
-  return document;
-}
-
-// The member of that name, or null; it must not be there twice.
-Result<const JsonSpan*> find_one(const JsonDocument& document, std::string_view field) {
-  const JsonSpan* found = nullptr;
-  for (const JsonMember& member : document.members) {
-    if (member.key != field) continue;
-    if (found != nullptr) return invalid(fmt::format("duplicate field `{}`", field));
-    found = &member.value;
-  }
-  return found;
-}
-
-Result<JsonSpan> find_required(const JsonDocument& document, std::string_view field) {
-  const Result<const JsonSpan*> found = find_one(document, field);
-  if (!found) return found.error();
-  if (*found == nullptr) return invalid(fmt::format("missing field `{}`", field));
-  return **found;
-}
-
-Result<std::string> read_text(JsonSpan value, std::string_view field) {
-  if (value.type != JsonType::kString) {
-    return invalid(fmt::format("field `{}` must be a string, not {}", field, type_phrase(value.type)));
-  }
-  return decode_json_string(value.text).value_or("");
-}
-
-Result<std::string> find_text(const JsonDocument& document, std::string_view field) {
-  const Result<JsonSpan> value = find_required(document, field);
-  if (!value) return value.error();
-  return read_text(*value, field);
-}
-
 Result<std::string> find_idempotency_key(const JsonDocument& document) {
   constexpr std::string_view kField = "idempotency_key";
-  const Result<const JsonSpan*> value = find_one(document, kField);
-  if (!value) return value.error();
-  if (*value == nullptr || (*value)->type == JsonType::kNull) return std::string();
-  Result<std::string> key = read_text(**value, kField);
-  if (key && (key->empty() || key->size() > kIdempotencyKeyBytesMax)) {
-    return invalid(fmt::format("field `{}` must have 1 to {} bytes, not {}", kField, kIdempotencyKeyBytesMax, key->size()));
+  Result<std::optional<std::string>> key = find_text_if_any(document, kField);
+  if (!key) return key.error();
+  if (!*key) return std::string();
+  const std::size_t size = (*key)->size();
+  if (size == 0 || size > kIdempotencyKeyBytesMax) {
+    return invalid_body(fmt::format("field `{}` must have 1 to {} bytes, not {}", kField, kIdempotencyKeyBytesMax, size));
   }
-  return key;
+  return **std::move(key);
 }
 
 Error too_large(std::string_view field, std::size_t size, std::size_t most) {
@@ -127,7 +71,7 @@ Result<std::vector<PublishReader::Item>> PublishReader::read_batch(std::string_v
 
 PublishReader::Item PublishReader::read_item(JsonSpan value) {
   if (value.type != JsonType::kObject) {
-    return {"", invalid(fmt::format("a publication must be an object, not {}", type_phrase(value.type)))};
+    return {"", invalid_body(fmt::format("a publication must be an object, not {}", type_phrase(value.type)))};
   }
   // Part of a valid text, so only the number of its members can be at fault.
   const Result<JsonDocument> document = item_.slice(value.text);
@@ -153,7 +97,7 @@ Result<std::span<const JsonSpan>> PublishReader::read_list(const JsonDocument& d
   const Result<JsonSpan> value = find_required(document, field);
   if (!value) return value.error();
   if (value->type != JsonType::kArray) {
-    return invalid(fmt::format("field `{}` must be an array, not {}", field, type_phrase(value->type)));
+    return invalid_body(fmt::format("field `{}` must be an array, not {}", field, type_phrase(value->type)));
   }
   // Part of a valid text, so only the number of its items can be at fault.
   const Result<JsonDocument> list = list_.slice(value->text);

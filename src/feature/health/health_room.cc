@@ -150,6 +150,9 @@ HttpResponse HealthRoom::report_metrics() const {
   if (sources_.history_bytes) {
     writer.gauge("carillon_history_bytes", "Bytes that the engine keeps as history.", sources_.history_bytes());
   }
+  if (sources_.presence_members) {
+    writer.gauge("carillon_presence_members", "Clients present in channels, once a channel.", sources_.presence_members());
+  }
   if (sources_.process) write_process_metrics(writer);
   if (sources_.more) sources_.more(writer);
   return response;
@@ -170,6 +173,11 @@ void HealthRoom::write_hub_metrics(MetricsWriter& writer) const {
                  stats.dropped_total);
   writer.counter("carillon_slow_consumer_closes_total", "Clients disconnected because they read too slowly.",
                  stats.slow_closed_total);
+  writer.counter("carillon_presence_states_total", "How often a client was told who is present in a channel.",
+                 stats.presence_states_total);
+  writer.counter("carillon_presence_news_total",
+                 "Diffs of presence, and counts of crowded channels, queued for clients, once a client.",
+                 stats.presence_news_total);
   writer.gauge("carillon_outbox_bytes", "Bytes waiting for clients, those shared by several counted once a loop.",
                stats.outbox_bytes);
   writer.gauge("carillon_outbox_limit_bytes", "Bytes that may wait for all clients together.",

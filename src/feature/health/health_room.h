@@ -34,6 +34,8 @@ struct MetricsSources {
   std::function<std::uint64_t()> websocket_connections;
   // Bytes that the engine keeps as history.
   std::function<std::uint64_t()> history_bytes;
+  // Members present in channels, of this process.
+  std::function<std::uint64_t()> presence_members;
   // Whatever else: transport's families.
   std::function<void(MetricsWriter&)> more;
 };

@@ -8,6 +8,15 @@ void NativeRoom::EventEncoding::encode(const Publication& publication, std::stri
   append_event_json(out, publication, names_);
 }
 
+void NativeRoom::EventEncoding::encode_presence(const PresenceUpdate& diff, std::string& out) const {
+  append_native_presence_diff(out, diff);
+}
+
+void NativeRoom::EventEncoding::encode_presence_counts(std::string_view channel, const PresenceCounts& counts,
+                                                       std::string& out) const {
+  out += native_presence_stats(channel, {}, counts);
+}
+
 NativeRoom::NativeRoom(Shard& shard, Identify identify, const NativeOptions& options, const LimitsOptions& limits,
                        std::string server)
     : shared_{.shard = shard,

@@ -24,6 +24,8 @@ class NativeRoom {
    public:
     explicit EventEncoding(EventNames names) : names_(names) {}
     void encode(const Publication& publication, std::string& out) const override;
+    void encode_presence(const PresenceUpdate& diff, std::string& out) const override;
+    void encode_presence_counts(std::string_view channel, const PresenceCounts& counts, std::string& out) const override;
 
    private:
     EventNames names_;

@@ -19,6 +19,8 @@ constexpr VerbName kVerbs[] = {
     {"subscribe", NativeVerb::kSubscribe}, {"unsubscribe", NativeVerb::kUnsubscribe},
     {"ping", NativeVerb::kPing},           {"publish", NativeVerb::kPublish},
     {"history", NativeVerb::kHistory},     {"subscriptions", NativeVerb::kSubscriptions},
+    {"join", NativeVerb::kJoin},           {"leave", NativeVerb::kLeave},
+    {"presence", NativeVerb::kPresence},   {"presence_stats", NativeVerb::kPresenceStats},
 };
 
 Error malformed(std::string text) {
@@ -45,6 +47,16 @@ Error wrong_type(const JsonSpan& span, std::string_view expected) {
   return malformed(fmt::format("invalid type: {}, expected {}", describe(span), expected));
 }
 
+// A missing flag stays as it is.
+Result<void> read_flag(const JsonSpan* span, std::string_view name, bool& flag) {
+  if (span == nullptr) return {};
+  if (span->type != JsonType::kTrue && span->type != JsonType::kFalse) {
+    return wrong_type(*span, fmt::format("a boolean as {}", name));
+  }
+  flag = span->type == JsonType::kTrue;
+  return {};
+}
+
 void write_id(JsonWriter& json, std::string_view id) {
   if (!id.empty()) json.key("id").raw(id);
 }
@@ -66,6 +78,10 @@ struct NativeReader::Fields {
   const JsonSpan* since = nullptr;
   const JsonSpan* limit = nullptr;
   const JsonSpan* reverse = nullptr;
+  const JsonSpan* presence = nullptr;
+  const JsonSpan* key = nullptr;
+  const JsonSpan* meta = nullptr;
+  const JsonSpan* to = nullptr;
   const JsonSpan* id = nullptr;
 };
 
@@ -99,10 +115,13 @@ Result<NativeReader::Fields> NativeReader::read_fields(std::string_view message)
             .describe());
   }
   const std::pair<std::string_view, const JsonSpan * Fields::*> known[] = {
-      {"type", &Fields::type},   {"channel", &Fields::channel}, {"event", &Fields::event},
-      {"data", &Fields::data},   {"recover", &Fields::recover}, {"idempotency_key", &Fields::idempotency_key},
-      {"since", &Fields::since}, {"limit", &Fields::limit},     {"reverse", &Fields::reverse},
-      {"id", &Fields::id},
+      {"type", &Fields::type},         {"channel", &Fields::channel},
+      {"event", &Fields::event},       {"data", &Fields::data},
+      {"recover", &Fields::recover},   {"idempotency_key", &Fields::idempotency_key},
+      {"since", &Fields::since},       {"limit", &Fields::limit},
+      {"reverse", &Fields::reverse},   {"id", &Fields::id},
+      {"presence", &Fields::presence}, {"key", &Fields::key},
+      {"meta", &Fields::meta},         {"to", &Fields::to},
   };
   for (const JsonMember& member : document->members) {
     for (const auto& [name, field] : known) {
@@ -127,7 +146,7 @@ Result<NativeCommand> NativeReader::command_of(const Fields& fields, std::string
   if (found == nullptr) {
     return malformed(
         fmt::format("unknown variant `{}`, expected one of `subscribe`, `unsubscribe`, `ping`, `publish`, "
-                    "`history`, `subscriptions`",
+                    "`history`, `subscriptions`, `join`, `leave`, `presence`, `presence_stats`",
                     type->substr(0, 64)));
   }
   command.verb = found->verb;
@@ -137,40 +156,92 @@ Result<NativeCommand> NativeReader::command_of(const Fields& fields, std::string
   if (!channel) return channel.error();
   command.channel = *channel;
 
-  if (command.verb == NativeVerb::kPublish) {
-    const Result<std::string_view> event = text_of(fields.event, "event", event_);
-    if (!event) return event.error();
-    command.event = *event;
-    if (fields.data == nullptr) return malformed("missing field `data`");
-    command.data = fields.data->text;
-    if (fields.idempotency_key != nullptr) {
-      const Result<std::string_view> key = text_of(fields.idempotency_key, "idempotency_key", key_);
-      if (!key) return key.error();
-      command.idempotency_key = *key;
-    }
+  Result<void> read;
+  switch (command.verb) {
+    case NativeVerb::kPublish: read = read_publish(fields, command); break;
+    case NativeVerb::kHistory: read = read_history(fields, command); break;
+    case NativeVerb::kSubscribe: read = read_subscribe(fields, command); break;
+    case NativeVerb::kJoin: read = read_join(fields, command); break;
+    default: break;
   }
-  if (command.verb == NativeVerb::kSubscribe && fields.recover != nullptr && fields.recover->type != JsonType::kNull) {
+  if (!read) return read.error();
+  return command;
+}
+
+Result<void> NativeReader::read_publish(const Fields& fields, NativeCommand& command) {
+  const Result<std::string_view> event = text_of(fields.event, "event", event_);
+  if (!event) return event.error();
+  command.event = *event;
+  if (fields.data == nullptr) return malformed("missing field `data`");
+  command.data = fields.data->text;
+  if (fields.idempotency_key != nullptr) {
+    const Result<std::string_view> key = text_of(fields.idempotency_key, "idempotency_key", key_);
+    if (!key) return key.error();
+    command.idempotency_key = *key;
+  }
+  if (fields.to == nullptr) return {};
+  const Result<std::string_view> to = text_of(fields.to, "to", inner_);
+  if (!to) return to.error();
+  if (*to != "others") return malformed(fmt::format("unknown value `{}` of `to`, expected `others`", to->substr(0, 64)));
+  command.to_others = true;
+  return {};
+}
+
+Result<void> NativeReader::read_history(const Fields& fields, NativeCommand& command) {
+  if (fields.since != nullptr && fields.since->type != JsonType::kNull) {
+    const Result<Position> since = position_of(*fields.since);
+    if (!since) return since.error();
+    command.since = *since;
+  }
+  if (fields.limit != nullptr) {
+    command.limit = json_u64(fields.limit->text);
+    if (!command.limit) return wrong_type(*fields.limit, "a whole number as limit");
+  }
+  return read_flag(fields.reverse, "reverse", command.reverse);
+}
+
+Result<void> NativeReader::read_subscribe(const Fields& fields, NativeCommand& command) {
+  if (fields.recover != nullptr && fields.recover->type != JsonType::kNull) {
     Result<std::vector<ChannelPosition>> positions = positions_of(*fields.recover);
     if (!positions) return positions.error();
     command.recover = *std::move(positions);
   }
-  if (command.verb == NativeVerb::kHistory) {
-    if (fields.since != nullptr && fields.since->type != JsonType::kNull) {
-      const Result<Position> since = position_of(*fields.since);
-      if (!since) return since.error();
-      command.since = *since;
-    }
-    if (fields.limit != nullptr) {
-      command.limit = json_u64(fields.limit->text);
-      if (!command.limit) return wrong_type(*fields.limit, "a whole number as limit");
-    }
-    if (fields.reverse != nullptr) {
-      command.reverse = fields.reverse->type == JsonType::kTrue;
-      if (!command.reverse && fields.reverse->type != JsonType::kFalse)
-        return wrong_type(*fields.reverse, "a boolean as reverse");
-    }
+  if (fields.presence == nullptr) return {};
+  Result<std::optional<NativePresence>> presence = presence_of(*fields.presence);
+  if (!presence) return presence.error();
+  command.presence = *std::move(presence);
+  return {};
+}
+
+Result<void> NativeReader::read_join(const Fields& fields, NativeCommand& command) {
+  return read_key_and_meta(fields.key, fields.meta, command.presence.emplace());
+}
+
+// true, or {"watch":…,"join":…,"key":…,"meta":…}, each of which may be missing.
+Result<std::optional<NativePresence>> NativeReader::presence_of(const JsonSpan& span) {
+  if (span.type == JsonType::kNull || span.type == JsonType::kFalse) return std::optional<NativePresence>();
+  NativePresence presence;
+  if (span.type == JsonType::kTrue) return std::optional(std::move(presence));
+  if (span.type != JsonType::kObject) return wrong_type(span, "a boolean or an object as presence");
+  const Result<JsonDocument> object = inner_slicer_.slice(span.text);
+  if (!object) return malformed(object.error().text);
+  if (Result<void> read = read_flag(object->find("watch"), "watch", presence.watch); !read) return read.error();
+  if (Result<void> read = read_flag(object->find("join"), "join", presence.join); !read) return read.error();
+  if (Result<void> read = read_key_and_meta(object->find("key"), object->find("meta"), presence); !read) return read.error();
+  return std::optional(std::move(presence));
+}
+
+Result<void> NativeReader::read_key_and_meta(const JsonSpan* key, const JsonSpan* meta, NativePresence& presence) {
+  if (key != nullptr) {
+    const Result<std::string_view> text = text_of(key, "key", inner_);
+    if (!text) return text.error();
+    presence.key = *text;
   }
-  return command;
+  if (meta != nullptr && meta->type != JsonType::kNull) {
+    if (meta->type != JsonType::kObject) return wrong_type(*meta, "an object as meta");
+    presence.meta = meta->text;
+  }
+  return {};
 }
 
 Result<std::string_view> NativeReader::text_of(const JsonSpan* span, std::string_view name, std::string& scratch) {
@@ -223,14 +294,14 @@ Result<std::vector<ChannelPosition>> NativeReader::positions_of(const JsonSpan& 
 }
 
 std::string native_subscribed(std::string_view channel, std::string_view id, const Subscribed& outcome,
-                              std::string_view own_name, bool asked_to_recover) {
+                              const NativeSubscribed& asked) {
   std::string out;
   JsonWriter json(out);
   json.begin_object().key("type").string("subscribed").key("channel").string(channel);
   write_id(json, id);
   bool others = false;
   for (const ChannelPosition& known : outcome.positions) {
-    if (known.channel == own_name) {
+    if (known.channel == asked.own_name) {
       write_position(json, known.position);
     } else {
       others = true;
@@ -239,14 +310,15 @@ std::string native_subscribed(std::string_view channel, std::string_view id, con
   if (others) {
     json.key("positions").begin_object();
     for (const ChannelPosition& known : outcome.positions) {
-      if (known.channel == own_name) continue;
+      if (known.channel == asked.own_name) continue;
       json.key(known.channel).begin_object();
       write_position(json, known.position);
       json.end_object();
     }
     json.end_object();
   }
-  if (asked_to_recover) json.key("recovered").boolean(outcome.recovered);
+  if (asked.asked_to_recover) json.key("recovered").boolean(outcome.recovered);
+  if (!asked.key.empty()) json.key("key").string(asked.key);
   json.end_object();
   return out;
 }
@@ -319,6 +391,74 @@ std::string native_gap(const Gap& gap) {
       .key("missed")
       .number(gap.messages)
       .end_object();
+  return out;
+}
+
+std::string native_joined(std::string_view channel, std::string_view id, std::string_view key) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string("joined").key("channel").string(channel);
+  write_id(json, id);
+  json.key("key").string(key).end_object();
+  return out;
+}
+
+std::string native_left(std::string_view channel, std::string_view id) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string("left").key("channel").string(channel);
+  write_id(json, id);
+  json.end_object();
+  return out;
+}
+
+std::string native_presence(std::string_view channel, std::string_view id, const PresenceState& state,
+                            PresenceSessions sessions) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string("presence").key("channel").string(channel);
+  write_id(json, id);
+  out += ',';
+  append_presence_state(out, state, sessions);
+  json.end_object();
+  return out;
+}
+
+std::string native_presence_stats(std::string_view channel, std::string_view id, const PresenceCounts& counts) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string("presence_stats").key("channel").string(channel);
+  write_id(json, id);
+  out += ',';
+  append_presence_counts(out, counts);
+  json.end_object();
+  return out;
+}
+
+std::string native_presence_state(const PresenceState& state) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string("presence_state").key("channel").string(state.channel);
+  out += ',';
+  append_presence_state(out, state, PresenceSessions::kHidden);
+  json.end_object();
+  return out;
+}
+
+void append_native_presence_diff(std::string& out, const PresenceUpdate& diff) {
+  JsonWriter json(out);
+  json.begin_object().key("type").string("presence_diff").key("channel").string(diff.channel);
+  out += ',';
+  append_presence_diff(out, diff);
+  json.end_object();
+}
+
+std::string native_ended(std::string_view channel, std::string_view reason, bool crashed) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string("unsubscribed").key("channel").string(channel).key("reason").string(reason);
+  if (crashed) json.key("crashed").boolean(true);
+  json.end_object();
   return out;
 }
 

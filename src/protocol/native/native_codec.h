@@ -12,11 +12,31 @@
 #include "carillon/result.h"
 #include "carillon/server_options.h"
 #include "hub/session.h"
+#include "protocol/presence_json.h"
 #include "wire/json/json_slicer.h"
 
 namespace carillon {
 
-enum class NativeVerb : std::uint8_t { kSubscribe, kUnsubscribe, kPing, kPublish, kHistory, kSubscriptions };
+enum class NativeVerb : std::uint8_t {
+  kSubscribe,
+  kUnsubscribe,
+  kPing,
+  kPublish,
+  kHistory,
+  kSubscriptions,
+  kJoin,
+  kLeave,
+  kPresence,
+  kPresenceStats,
+};
+
+// How a client wants to be present.
+struct NativePresence {
+  bool watch = true;
+  bool join = true;
+  std::string key;   // Empty: its own.
+  std::string meta;  // A JSON object as it came, or empty.
+};
 
 // Texts are views into the message, or into the reader when they had escapes; both live until the next message is read.
 struct NativeCommand {
@@ -29,6 +49,8 @@ struct NativeCommand {
   std::optional<Position> since;
   std::optional<std::uint64_t> limit;
   bool reverse = false;
+  bool to_others = false;
+  std::optional<NativePresence> presence;  // Of subscribe and join.
 };
 
 class NativeReader {
@@ -43,6 +65,12 @@ class NativeReader {
 
   Result<Fields> read_fields(std::string_view message);
   Result<NativeCommand> command_of(const Fields& fields, std::string_view message);
+  Result<void> read_publish(const Fields& fields, NativeCommand& command);
+  Result<void> read_history(const Fields& fields, NativeCommand& command);
+  Result<void> read_subscribe(const Fields& fields, NativeCommand& command);
+  Result<void> read_join(const Fields& fields, NativeCommand& command);
+  Result<std::optional<NativePresence>> presence_of(const JsonSpan& span);
+  Result<void> read_key_and_meta(const JsonSpan* key, const JsonSpan* meta, NativePresence& presence);
   Result<std::string_view> text_of(const JsonSpan* span, std::string_view name, std::string& scratch);
   Result<Position> position_of(const JsonSpan& span);
   Result<std::vector<ChannelPosition>> positions_of(const JsonSpan& span);
@@ -55,14 +83,29 @@ class NativeReader {
 
 // --- Answers. `id` is a JSON text or empty.
 
+struct NativeSubscribed {
+  std::string_view own_name;  // What the channel is called in the outcome's positions.
+  bool asked_to_recover = false;
+  std::string_view key;  // Under which the client is present now; empty: it did not ask for it.
+};
 std::string native_subscribed(std::string_view channel, std::string_view id, const Subscribed& outcome,
-                              std::string_view own_name, bool asked_to_recover);
+                              const NativeSubscribed& asked);
 std::string native_unsubscribed(std::string_view channel, std::string_view id);
 std::string native_pong(std::string_view id);
 std::string native_published(std::string_view channel, std::string_view id, const Receipt& receipt);
 std::string native_history(std::string_view channel, std::string_view id, const HistoryPage& page, EventNames names);
 std::string native_subscriptions(std::string_view id, const std::vector<std::string>& channels);
 std::string native_gap(const Gap& gap);
+std::string native_joined(std::string_view channel, std::string_view id, std::string_view key);
+std::string native_left(std::string_view channel, std::string_view id);
+std::string native_presence(std::string_view channel, std::string_view id, const PresenceState& state,
+                            PresenceSessions sessions);
+// An answer, or what those who watch a crowded channel are told.
+std::string native_presence_stats(std::string_view channel, std::string_view id, const PresenceCounts& counts);
+std::string native_presence_state(const PresenceState& state);
+void append_native_presence_diff(std::string& out, const PresenceUpdate& diff);
+// The server ended the subscription.
+std::string native_ended(std::string_view channel, std::string_view reason, bool crashed);
 std::string native_error(std::string_view message, std::string_view code, std::string_view id);
 
 }  // namespace carillon

@@ -19,8 +19,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Subscribed outcome;
   if (command->recover) outcome.positions = *command->recover;
   // Views of what was read, looked at once more.
-  CHECK(slicer.check(native_subscribed(command->channel, id, outcome, command->channel, true)));
+  CHECK(
+      slicer.check(native_subscribed(command->channel, id, outcome, {.own_name = command->channel, .asked_to_recover = true})));
   CHECK(slicer.check(native_error(command->event, command->idempotency_key, id)));
   if (command->verb == NativeVerb::kPublish) CHECK(slicer.check(command->data));
+  if (command->presence) {
+    const PresenceMeta meta{.ref = "r", .meta = command->presence->meta};
+    const PresenceState state{.channel = "c", .entries = {{.key = command->presence->key, .metas = {meta}}}};
+    CHECK(slicer.check(native_presence(command->channel, id, state, PresenceSessions::kShown)));
+  }
   return 0;
 }

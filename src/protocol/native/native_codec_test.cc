@@ -32,6 +32,12 @@ constexpr std::string_view kWhole[] = {
     R"({"type":"publish","channel":"room:1","event":"new","data":{"deep":[1,2,{"x":null}]},"idempotency_key":"k","id":null})",
     R"({"type":"history","channel":"room:1","since":{"epoch":"1","offset":0},"limit":10,"reverse":true})",
     R"({"type":"subscriptions","id":1})",
+    R"({"type":"subscribe","channel":"room:1","presence":{"watch":false,"join":true,"key":"a\"b","meta":{"x":[1]}}})",
+    R"({"type":"join","channel":"room:1","key":"alice","meta":{"mood":"busy"},"id":1})",
+    R"({"type":"leave","channel":"room:1"})",
+    R"({"type":"presence","channel":"room:1"})",
+    R"({"type":"presence_stats","channel":"room:1"})",
+    R"({"type":"publish","channel":"room:1","event":"e","data":1,"to":"others"})",
     R"(["subscribe","repo:a/b"])",
     R"(["ping"])",
 };
@@ -76,8 +82,8 @@ TEST(NativeCodec, FaultsReadAsGutsWritesThem) {
 }
 
 TEST(NativeCodec, EveryFieldMayComeOnce) {
-  for (const char* field :
-       {"type", "channel", "event", "data", "idempotency_key", "recover", "since", "limit", "reverse", "id"}) {
+  for (const char* field : {"type", "channel", "event", "data", "idempotency_key", "recover", "since", "limit", "reverse", "id",
+                            "presence", "key", "meta", "to"}) {
     const std::string twice = R"({")" + std::string(field) + R"(":1,")" + field + R"(":2})";
     EXPECT_EQ(fault(twice), "duplicate field `" + std::string(field) + "`");
   }
@@ -143,6 +149,53 @@ TEST(NativeCodec, RecoverNamesOnePositionOrMany) {
   }
 }
 
+TEST(NativeCodec, PresenceIsAFlagOrAnObject) {
+  NativeReader reader;
+  const auto presence = [&](std::string text) {
+    const Result<NativeCommand> command = reader.read(R"({"type":"subscribe","channel":"c","presence":)" + text + "}");
+    EXPECT_TRUE(command) << text;
+    return command ? command->presence : std::nullopt;
+  };
+  EXPECT_FALSE(presence("false"));
+  EXPECT_FALSE(presence("null"));
+  for (const char* both : {"true", "{}", R"({"watch":true,"more":1})", R"({"meta":null})"}) {
+    const auto read = presence(both);
+    ASSERT_TRUE(read);
+    EXPECT_TRUE(read->watch && read->join);
+    EXPECT_EQ(read->key + read->meta, "");
+  }
+  const auto read = presence(R"({"watch":false,"join":false,"key":"al\u0069ce","meta": { "a" : 1.0 } })");
+  EXPECT_FALSE(read->watch || read->join);
+  EXPECT_EQ(read->key, "alice");
+  EXPECT_EQ(read->meta, R"({ "a" : 1.0 })");
+  for (const char* wrong : {"1", "\"x\"", "[]", R"({"watch":1})", R"({"join":null})", R"({"key":null})", R"({"key":1})",
+                            R"({"meta":[]})", R"({"meta":"x"})"}) {
+    EXPECT_NE(fault(R"({"type":"subscribe","channel":"c","presence":)" + std::string(wrong) + "}"), "was read") << wrong;
+  }
+}
+
+TEST(NativeCodec, AJoinSaysWhoAndWhat) {
+  NativeReader reader;
+  Result<NativeCommand> command = reader.read(R"({"type":"join","channel":"c","key":"a","meta":{"b":1}})");
+  ASSERT_TRUE(command);
+  EXPECT_EQ(command->presence->key, "a");
+  EXPECT_EQ(command->presence->meta, R"({"b":1})");
+  command = reader.read(R"({"type":"join","channel":"c"})");
+  EXPECT_EQ(command->presence->key + command->presence->meta, "");
+  EXPECT_EQ(fault(R"({"type":"join","channel":"c","meta":1})"), "invalid type: integer `1`, expected an object as meta");
+  EXPECT_EQ(fault(R"({"type":"join","channel":"c","key":{}})"), "invalid type: map, expected a string");
+  EXPECT_EQ(fault(R"({"type":"leave"})"), "missing field `channel`");
+}
+
+TEST(NativeCodec, APublishMayBeForOthers) {
+  NativeReader reader;
+  EXPECT_TRUE(reader.read(R"({"type":"publish","channel":"c","event":"e","data":1,"to":"others"})")->to_others);
+  EXPECT_FALSE(reader.read(R"({"type":"publish","channel":"c","event":"e","data":1})")->to_others);
+  EXPECT_EQ(fault(R"({"type":"publish","channel":"c","event":"e","data":1,"to":"me"})"),
+            "unknown value `me` of `to`, expected `others`");
+  EXPECT_NE(fault(R"({"type":"publish","channel":"c","event":"e","data":1,"to":null})"), "was read");
+}
+
 TEST(NativeCodec, APublishesDataIsCopiedAsItCame) {
   NativeReader reader;
   const Result<NativeCommand> command =
@@ -167,9 +220,9 @@ TEST(NativeCodec, NoCommandIsReadBeforeItsLastByte) {
 }
 
 TEST(NativeCodec, AnswersHaveTheKeysOfGutsFirst) {
-  EXPECT_EQ(native_subscribed("repo:a/b", "", {}, "repo:a/b", false), R"({"type":"subscribed","channel":"repo:a/b"})");
+  EXPECT_EQ(native_subscribed("repo:a/b", "", {}, {.own_name = "repo:a/b"}), R"({"type":"subscribed","channel":"repo:a/b"})");
   const Subscribed outcome{.recovered = true, .positions = {{"c/x", {2, 3}}, {"c", {0x1f, 9}}, {"c/y", {4, 5}}}};
-  EXPECT_EQ(native_subscribed("C\"", "\"i\"", outcome, "c", true),
+  EXPECT_EQ(native_subscribed("C\"", "\"i\"", outcome, {.own_name = "c", .asked_to_recover = true}),
             R"({"type":"subscribed","channel":"C\"","id":"i",)"
             R"("epoch":")" +
                 epoch_text(0x1f) + R"(","offset":9,"positions":{)" + R"("c/x":{"epoch":")" + epoch_text(2) +
@@ -180,6 +233,24 @@ TEST(NativeCodec, AnswersHaveTheKeysOfGutsFirst) {
   EXPECT_EQ(native_error("no \"x\"", "invalid", ""), R"({"type":"error","message":"no \"x\"","code":"invalid"})");
   EXPECT_EQ(native_subscriptions("", {"a", "b"}), R"({"type":"subscriptions","channels":["a","b"]})");
   EXPECT_EQ(native_gap({.channel = "c", .messages = 3}), R"({"type":"gap","channel":"c","missed":3})");
+  EXPECT_EQ(native_joined("c", "1", "al\"ice"), R"({"type":"joined","channel":"c","id":1,"key":"al\"ice"})");
+  EXPECT_EQ(native_left("c", ""), R"({"type":"left","channel":"c"})");
+  EXPECT_EQ(native_ended("c", "over", false), R"({"type":"unsubscribed","channel":"c","reason":"over"})");
+  EXPECT_EQ(native_ended("c", "", true), R"({"type":"unsubscribed","channel":"c","reason":"","crashed":true})");
+  EXPECT_EQ(native_presence_stats("c", "", {.users = 1, .members = 2}),
+            R"({"type":"presence_stats","channel":"c","users":1,"members":2})");
+  const PresenceState state{.channel = "c",
+                            .entries = {{.key = "a", .metas = {{.ref = "r", .online_at_ms = 5, .client_id = "0/1f"}}}},
+                            .counts = {.users = 1, .members = 1}};
+  EXPECT_EQ(native_presence_state(state), R"({"type":"presence_state","channel":"c","users":1,"members":1,)"
+                                          R"("presence":{"a":{"metas":[{"ref":"r","online_at":5}]}}})");
+  EXPECT_EQ(native_presence("C", "7", state, PresenceSessions::kShown),
+            R"({"type":"presence","channel":"C","id":7,"users":1,"members":1,)"
+            R"("presence":{"a":{"metas":[{"ref":"r","online_at":5,"session":"1f"}]}}})");
+  std::string diff;
+  append_native_presence_diff(diff, {.channel = "c", .changes = {.joins = {}, .leaves = state.entries}});
+  EXPECT_EQ(diff, R"({"type":"presence_diff","channel":"c","joins":{},)"
+                  R"("leaves":{"a":{"metas":[{"ref":"r","online_at":5}]}},"users":0,"members":0})");
   EXPECT_EQ(native_history("c", "", {.publications = {}, .complete = true}, EventNames::kDotted),
             R"({"type":"history","channel":"c","complete":true,"more":false,"events":[]})");
 }

@@ -1,10 +1,13 @@
 #include "protocol/native/native_dialog.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/check.h"
 #include "hub/epoch_text.h"
 #include "protocol/native_channels.h"
+#include "protocol/presence_key.h"
 #include "wire/json/json_writer.h"
 
 namespace carillon {
@@ -23,6 +26,10 @@ void name_own(std::vector<ChannelPosition>& positions, const std::string& own_na
   for (ChannelPosition& known : positions) {
     if (known.channel.empty()) known.channel = own_name;
   }
+}
+
+Error hears_several(std::string_view channel) {
+  return {ErrorKind::kInvalid, fmt::format("presence: {} hears several channels, presence is of one", channel)};
 }
 
 }  // namespace
@@ -64,6 +71,10 @@ void NativeDialog::on_message(std::string_view message, MessageKind kind) {
     case NativeVerb::kPublish: return publish(*command);
     case NativeVerb::kHistory: return history(*command);
     case NativeVerb::kSubscriptions: return list_subscriptions();
+    case NativeVerb::kJoin: return join(*command);
+    case NativeVerb::kLeave: return leave(*command);
+    case NativeVerb::kPresence:
+    case NativeVerb::kPresenceStats: return ask_presence(*command);
   }
 }
 
@@ -72,7 +83,17 @@ void NativeDialog::subscribe(const NativeCommand& command) {
   if (!selector) return send_error(selector.error(), shared_.reader.id());
   SubscribeOptions options{.selector = *std::move(selector), .recover = command.recover};
   if (options.recover) name_own(*options.recover, options.selector.base);
-  options.ticket = expect(command.channel, options.selector.base, options.recover.has_value());
+  std::unique_ptr<NativePresence> presence;
+  if (command.presence) {
+    // Refused before anything has happened, not by half.
+    if (options.selector.kind != Selector::Kind::kExact) return send_error(hears_several(command.channel), shared_.reader.id());
+    Result<NativePresence> checked = checked_presence(options.selector.base, *command.presence);
+    if (!checked) return send_error(checked.error(), shared_.reader.id());
+    presence = std::make_unique<NativePresence>(*std::move(checked));
+  }
+  options.ticket = expect(command.channel, options.selector.base);
+  pending_->back().recover = options.recover.has_value();
+  pending_->back().presence = std::move(presence);
   session_.subscribe(std::move(options));
 }
 
@@ -91,7 +112,8 @@ void NativeDialog::publish(const NativeCommand& command) {
   draft.event = command.event;
   draft.payload = Bytes::copy_of(command.data);
   draft.idempotency_key = command.idempotency_key;
-  const Ticket ticket = expect(command.channel, {}, false);
+  draft.to_others = command.to_others;
+  const Ticket ticket = expect(command.channel);
   session_.publish(std::move(draft), ticket);
 }
 
@@ -103,7 +125,7 @@ void NativeDialog::history(const NativeCommand& command) {
   query.count_max =
       static_cast<std::size_t>(std::min<std::uint64_t>(command.limit.value_or(std::min<std::size_t>(most, 100)), most));
   query.reverse = command.reverse;
-  const Ticket ticket = expect(command.channel, {}, false);
+  const Ticket ticket = expect(command.channel);
   session_.history(std::move(query), ticket);
 }
 
@@ -113,12 +135,47 @@ void NativeDialog::list_subscriptions() {
   send(native_subscriptions(shared_.reader.id(), channels));
 }
 
+void NativeDialog::join(const NativeCommand& command) {
+  const Result<std::string> channel = named_channel(command.channel, shared_.text_options);
+  if (!channel) return send_error(channel.error(), shared_.reader.id());
+  Result<NativePresence> wish = checked_presence(*channel, *command.presence);
+  if (!wish) return send_error(wish.error(), shared_.reader.id());
+  if (const Result<void> joined = session_.set_presence(*channel, wish->key, std::move(wish->meta)); !joined) {
+    return send_error(joined.error(), shared_.reader.id());
+  }
+  send(native_joined(command.channel, shared_.reader.id(), wish->key));
+}
+
+void NativeDialog::leave(const NativeCommand& command) {
+  const Result<std::string> channel = named_channel(command.channel, shared_.text_options);
+  if (!channel) return send_error(channel.error(), shared_.reader.id());
+  session_.clear_presence(*channel);  // Confirmed even if it was not present.
+  send(native_left(command.channel, shared_.reader.id()));
+}
+
+void NativeDialog::ask_presence(const NativeCommand& command) {
+  Result<std::string> channel = named_channel(command.channel, shared_.text_options);
+  if (!channel) return send_error(channel.error(), shared_.reader.id());
+  const Ticket ticket = expect(command.channel);
+  if (command.verb == NativeVerb::kPresence) return session_.presence(*std::move(channel), ticket);
+  session_.presence_counts(*std::move(channel), ticket);
+}
+
 // --- The hub's answers
 
 void NativeDialog::on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) {
   const Pending asked = take(ticket);
   if (!outcome) return send_error(outcome.error(), asked.id);
-  send(native_subscribed(asked.channel, asked.id, *outcome, asked.own_name, asked.recover));
+  const bool joins = asked.presence != nullptr && asked.presence->join;
+  send(native_subscribed(asked.channel, asked.id, *outcome,
+                         {.own_name = asked.own_name,
+                          .asked_to_recover = asked.recover,
+                          .key = joins ? std::string_view(asked.presence->key) : std::string_view()}));
+  if (asked.presence == nullptr || session_.ended()) return;
+  Result<void> present;
+  if (asked.presence->watch) present = session_.watch_presence(asked.own_name);
+  if (present && joins) present = session_.set_presence(asked.own_name, asked.presence->key, asked.presence->meta);
+  if (!present) send_error(present.error(), asked.id);
 }
 
 void NativeDialog::on_published(Ticket ticket, const Result<Receipt>& outcome) {
@@ -131,6 +188,27 @@ void NativeDialog::on_history(Ticket ticket, const Result<HistoryPage>& outcome)
   const Pending asked = take(ticket);
   if (!outcome) return send_error(outcome.error(), asked.id);
   send(native_history(asked.channel, asked.id, *outcome, names_));
+}
+
+void NativeDialog::on_presence_state(const PresenceState& state) {
+  send(state.named ? native_presence_state(state) : native_presence_stats(state.channel, {}, state.counts));
+}
+
+void NativeDialog::on_presence(Ticket ticket, const Result<PresenceStatePtr>& outcome) {
+  const Pending asked = take(ticket);
+  if (!outcome) return send_error(outcome.error(), asked.id);
+  const PresenceSessions sessions = session_.identity().trusted ? PresenceSessions::kShown : PresenceSessions::kHidden;
+  send(native_presence(asked.channel, asked.id, **outcome, sessions));
+}
+
+void NativeDialog::on_presence_counts(Ticket ticket, const Result<PresenceCounts>& outcome) {
+  const Pending asked = take(ticket);
+  if (!outcome) return send_error(outcome.error(), asked.id);
+  send(native_presence_stats(asked.channel, asked.id, *outcome));
+}
+
+void NativeDialog::on_unsubscribed(std::string_view channel, std::string_view reason, bool crash) {
+  send(native_ended(channel, reason, crash));
 }
 
 void NativeDialog::on_gap(std::span<const Gap> gaps) {
@@ -156,14 +234,23 @@ void NativeDialog::on_end_wanted(EndReason reason, std::string_view text) {
 
 // --- Helpers
 
-Ticket NativeDialog::expect(std::string_view channel, std::string_view own_name, bool recover) {
+Result<NativePresence> NativeDialog::checked_presence(std::string_view channel, NativePresence wish) {
+  Result<std::string> key = presence_key(session_.identity(), session_.id(), wish.key);
+  if (!key) return key.error();
+  wish.key = *std::move(key);
+  if (Result<void> allowed = session_.may_set_presence(channel, wish.key, wish.meta); !allowed) return allowed.error();
+  return wish;
+}
+
+Ticket NativeDialog::expect(std::string_view channel, std::string_view own_name) {
   if (pending_ == nullptr) pending_ = std::make_unique<std::deque<Pending>>();
   const Ticket ticket = next_ticket_++;
   pending_->push_back({.ticket = ticket,
                        .id = std::string(shared_.reader.id()),
                        .channel = std::string(channel),
                        .own_name = std::string(own_name),
-                       .recover = recover});
+                       .recover = false,
+                       .presence = nullptr});
   return ticket;
 }
 

@@ -50,6 +50,7 @@ class NativeDialog final : public Dialog, private SessionClient {
     std::string channel;   // As the client wrote it.
     std::string own_name;  // Canonical.
     bool recover = false;
+    std::unique_ptr<NativePresence> presence;  // Of a subscribe: checked, and with its key.
   };
 
   void subscribe(const NativeCommand& command);
@@ -57,17 +58,26 @@ class NativeDialog final : public Dialog, private SessionClient {
   void publish(const NativeCommand& command);
   void history(const NativeCommand& command);
   void list_subscriptions();
+  void join(const NativeCommand& command);
+  void leave(const NativeCommand& command);
+  void ask_presence(const NativeCommand& command);
 
   void on_outbox() override { link_.flush(); }
   void on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) override;
   void on_published(Ticket ticket, const Result<Receipt>& outcome) override;
   void on_history(Ticket ticket, const Result<HistoryPage>& outcome) override;
   void on_gap(std::span<const Gap> gaps) override;
+  void on_presence_state(const PresenceState& state) override;
+  void on_presence(Ticket ticket, const Result<PresenceStatePtr>& outcome) override;
+  void on_presence_counts(Ticket ticket, const Result<PresenceCounts>& outcome) override;
+  void on_unsubscribed(std::string_view channel, std::string_view reason, bool crash) override;
   void on_announcement(const Bytes& text) override;
   void on_end_wanted(EndReason reason, std::string_view text) override;
   std::string peer_text() const override { return link_.peer().text; }
 
-  Ticket expect(std::string_view channel, std::string_view own_name, bool recover);
+  // Checks how the client wants to be present and completes it with its key.
+  Result<NativePresence> checked_presence(std::string_view channel, NativePresence wish);
+  Ticket expect(std::string_view channel, std::string_view own_name = {});
   Pending take(Ticket ticket);
   void send(std::string_view message);
   void send_error(const Error& error, std::string_view id);

@@ -6,8 +6,7 @@
 #include "engine/memory/hub_double.h"
 #include "hub/epoch_text.h"
 #include "protocol/exchange_double.h"
-#include "protocol/link_double.h"
-#include "protocol/native/native.h"
+#include "protocol/native/native_double.h"
 
 namespace carillon {
 namespace {
@@ -17,36 +16,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-// One client of a hub with one loop.
-class NativeClient {
- public:
-  NativeClient(World& world, NativeRoom& room) : world_(world), link(world.shards[0]->frame_memory()) {
-    dialog = room.open(link, nullptr, "test");
-    link.dialog = dialog.get();
-  }
-  ~NativeClient() {
-    if (!link.closed) dialog->on_link_closed();
-  }
-
-  // Sends, and returns all that came until nothing happens any more.
-  std::vector<std::string> say(std::string_view message) {
-    send(message);
-    return hear();
-  }
-  void send(std::string_view message) { dialog->on_message(message, MessageKind::kText); }
-  std::vector<std::string> hear() {
-    world_.settle();
-    return link.received();
-  }
-
- private:
-  World& world_;
-
- public:
-  LinkDouble link;
-  std::unique_ptr<NativeDialog> dialog;
-};
 
 std::string position(const Position& position) {
   return R"("epoch":")" + epoch_text(position.epoch) + R"(","offset":)" + std::to_string(position.offset);
