@@ -127,7 +127,7 @@ class RoutesDouble final : public Routes {
       route.handler(std::make_unique<ExchangeDouble>(std::move(request), peer, std::move(values), answer));
       return answer;
     }
-    CHECK(!"a route for the request");
+    CHECK(false);  // No route for the request.
     return nullptr;
   }
 

@@ -4,18 +4,11 @@
 
 namespace carillon {
 
-<<<<<<< HEAD
-std::string presence_key(const Identity& identity, std::string_view asked, SessionId session) {
-  if (!identity.user.empty()) return identity.user;
-  if (identity.trusted && !asked.empty()) return std::string(asked);
-  return "anonymous:" + session_text(session);
-=======
 Result<std::string> presence_key(const Identity& identity, SessionId session, std::string_view asked) {
   std::string own = identity.user.empty() ? "anonymous:" + session_text(session) : identity.user;
   if (asked.empty() || asked == own) return own;
   if (identity.trusted) return std::string(asked);
   return Error{ErrorKind::kForbidden, "presence key: only who is trusted may be present under another name than the own one"};
->>>>>>> native_presence
 }
 
 }  // namespace carillon

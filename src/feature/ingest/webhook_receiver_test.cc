@@ -12,7 +12,6 @@
 namespace carillon {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr std::string_view kRepository =

@@ -142,8 +142,11 @@ Result<PhoenixDialog::Topic> PhoenixDialog::topic_of(const PhoenixMessage& messa
   topic.presence = shared_.rule_for(options.selector.base).presence;
   if (!topic.presence) return topic;
   const HubOptions& limits = shared_.shard.hub().options();
-  const std::string_view asked_key = asked->presence_key.empty() ? presence_key_ : std::string_view(asked->presence_key);
-  topic.presence_key = presence_key(session_.identity(), asked_key, session_.id());
+  const std::string_view wish = asked->presence_key.empty() ? presence_key_ : std::string_view(asked->presence_key);
+  Result<std::string> key = presence_key(session_.identity(), session_.id(), wish);
+  // Who may not have the key it wishes for is present under its own.
+  if (!key) key = presence_key(session_.identity(), session_.id(), {});
+  topic.presence_key = *std::move(key);
   topic.presence_meta = std::move(asked->presence_meta);
   if (topic.presence_key.size() > limits.presence_key_bytes_max ||
       topic.presence_meta.size() > limits.presence_meta_bytes_max) {
