@@ -352,7 +352,7 @@ TEST_F(HubPresence, EverybodyEndsUpTellingTheSame) {
         EXPECT_EQ(client->present["room"], truth);
       }
     }
-    for (auto& [loop, client] : there) world().in(loop, [&] { client->session.end(EndReason::kClientLeft); });
+    for (auto& [loop, client] : there) world().in(loop, [client = client] { client->session.end(EndReason::kClientLeft); });
     for (auto& loop : world().loops) loop->advance(Millis(100));
     world().settle();
     EXPECT_EQ(world().memory.presence_count(), 0u) << "a ghost is left";
