@@ -213,8 +213,11 @@ Result<HistoryAnswer> HubClient::history(HistoryCall call) {
 }
 
 Result<PresenceAnswer> HubClient::presence(std::string_view channel) {
-  return read_presence(
-      accepted_body(http_.call({.target = "/api/presence?channel=" + percent_encoded(channel), .repeatable = true})));
+  return read_presence(presence_body(channel));
+}
+
+Result<std::string> HubClient::presence_body(std::string_view channel) {
+  return accepted_body(http_.call({.target = "/api/presence?channel=" + percent_encoded(channel), .repeatable = true}));
 }
 
 Result<PresenceAnswer> HubClient::presence_stats(std::string_view channel) {

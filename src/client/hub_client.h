@@ -75,6 +75,8 @@ class HubClient {
   // As many pages as it takes.
   Result<HistoryAnswer> history(HistoryCall call);
   Result<PresenceAnswer> presence(std::string_view channel);
+  // The answer alone, unread.
+  Result<std::string> presence_body(std::string_view channel);
   Result<PresenceAnswer> presence_stats(std::string_view channel);
 
  private:

@@ -320,3 +320,16 @@ def test_sub_shows_who_comes_and_goes(serve, launch):
     assert told[1]["meta"] == {"x": 1} and told[0]["ref"] == told[2]["ref"]
     assert keys(server) == ["bob"]
     bob.close()
+
+
+@pytest.mark.parametrize("protocol", ["native", "phoenix"])
+def test_bench_presence_lists_everybody(start, tmp_path, protocol):
+    file = tmp_path / "carillon.toml"
+    file.write_text('[presence]\nlist_max = 15\n[[channels]]\nmatch = "bench:**"\npresence = true\n')
+    server = start("--config", str(file))
+    ended = run_program("bench", "presence", "--url", server.url.replace("http", "ws") + "/ws", "--members", "10,20", "--protocol",
+                        protocol, "--server-pid", str(server.process.pid), "--json", seconds=60)
+    assert ended.returncode == 0, ended
+    rows = json.loads(ended.stdout)
+    assert [(row["members"], row["present"], row["settled"]) for row in rows] == [(10, 10, True), (20, 20, True)]
+    assert rows[0]["messages"] >= 20 and rows[1]["list_bytes"] > rows[0]["list_bytes"] > 100
