@@ -27,6 +27,7 @@ Examples:
   carillon bench --subscribers 10000 --topics 1000    # a thousand channels of ten
   carillon bench --idle 10000 --server-pid PID        # memory of a connection that only waits
   carillon bench --handshakes 50000                   # connections opened a second
+  carillon bench presence                             # crowds that see each other come
   carillon bench channels                             # the channel runtime alone, without any server
 
 Reading the result: a closed loop (--window) finds the highest rate the server keeps up with, and its latency is that of a full
@@ -107,11 +108,12 @@ void add_options(CLI::App& bench, BenchCommand& command) {
   bench.add_flag("--floor", command.floor, "The server is the plain floor of bench/floor.cc, no Carillon");
 }
 
-// Options that say nothing of `channels` were meant for it, or for another command.
-void refuse_options_before_channels(const CLI::App& bench) {
+// Options before a command of bench are not that command's.
+void refuse_options_before_command(const CLI::App& bench) {
   for (const CLI::Option* option : bench.get_options()) {
     if (option->count() == 0) continue;
-    throw CLI::ValidationError(option->get_name(), "belongs to `carillon bench` itself, without `channels`");
+    throw CLI::ValidationError(option->get_name(), fmt::format("belongs to `carillon bench` itself, without `{}`",
+                                                               bench.get_subcommands().front()->get_name()));
   }
 }
 
@@ -123,8 +125,9 @@ void add_bench_command(CLI::App& program) {
   bench->footer(kFooter);
   add_options(*bench, *command);
   add_bench_channels_command(*bench);
+  add_bench_presence_command(*bench);
   bench->parse_complete_callback([bench] {
-    if (!bench->get_subcommands().empty()) refuse_options_before_channels(*bench);
+    if (!bench->get_subcommands().empty()) refuse_options_before_command(*bench);
   });
   bench->final_callback([bench, command] {
     if (bench->get_subcommands().empty()) run_bench(*command);

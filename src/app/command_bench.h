@@ -14,4 +14,7 @@ void add_bench_command(CLI::App& program);
 // Adds `channels` to it: the channel runtime alone, without a server.
 void add_bench_channels_command(CLI::App& bench);
 
+// Adds `presence` to it: crowds that become present in a channel.
+void add_bench_presence_command(CLI::App& bench);
+
 }  // namespace carillon

@@ -14,6 +14,10 @@ Prints every event as one line of JSON, at once. What else there is to say (a lo
 recovered) goes to standard error. When the connection is lost it comes back by itself and goes on after the last event
 printed.
 
+With --presence there are further lines: {"type":"present",…} for everybody who is there at first, which after a lost
+connection replaces what was printed before; {"type":"join",…} and {"type":"leave",…} from then on, both for who says anew what it
+is; {"type":"presence_stats",…} where there are too many to name. The command itself is not among them.
+
 A repository's channel hears its sub-channels (repo:alice/app hears repo:alice/app/prs); `all` hears everything.
 
 Examples:
@@ -21,6 +25,7 @@ Examples:
   carillon sub repo:alice/app org:acme --dotted
   carillon sub room:42 --since-beginning --count 10
   carillon sub room:42 --recover 1f3a5b:120        # after the event with this epoch and offset
+  carillon sub room:42 --presence                  # who comes and goes, too
   carillon sub room:42 | jq .data
 
 Exit codes: 0 after --count events, 1 the server could not be reached at first or refused, 2 the command line was wrong.)";
@@ -38,9 +43,13 @@ class Printer : public SubscriberListener {
   explicit Printer(std::size_t count) : left_(count) {}
 
   bool on_event(std::string_view line) override {
-    failed_ = std::fwrite(line.data(), 1, line.size(), stdout) != line.size() || std::fputc('\n', stdout) == EOF ||
-              std::fflush(stdout) != 0;
-    return !failed_ && (left_ == 0 || --left_ > 0);
+    print(line);
+    print("\n");
+    return flushed() && (left_ == 0 || --left_ > 0);
+  }
+  bool on_presence(std::string_view lines) override {
+    print(lines);
+    return flushed();
   }
   void on_notice(std::string_view text) override {
     std::fprintf(stderr, "carillon: %.*s\n", static_cast<int>(text.size()), text.data());
@@ -48,6 +57,14 @@ class Printer : public SubscriberListener {
   bool failed() const { return failed_; }
 
  private:
+  void print(std::string_view text) {
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) failed_ = true;
+  }
+  bool flushed() {
+    if (std::fflush(stdout) != 0) failed_ = true;
+    return !failed_;
+  }
+
   std::size_t left_;
   bool failed_ = false;
 };
@@ -80,6 +97,7 @@ void add_sub_command(CLI::App& program) {
       command->add_option("--recover", flags->recover, "Begin after this position of the channel")->type_name("EPOCH:OFFSET");
   command->add_flag("--since-beginning", flags->options.start.since_beginning, "Begin with all that the channels have kept")
       ->excludes(recover);
+  command->add_flag("--presence", flags->options.start.presence, "Print who is in the channels, who comes and who goes");
   command->add_option("--count", flags->count, "End after this many events")->type_name("N")->check(CLI::PositiveNumber);
   command->add_flag("--no-reconnect", flags->no_reconnect, "End when the connection is lost");
   command->add_option("--path", flags->options.path, "Where the server has its native WebSocket")

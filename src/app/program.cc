@@ -46,6 +46,7 @@ int run_program(int argc, const char* const* argv) {
   add_pub_command(program);
   add_sub_command(program);
   add_history_command(program);
+  add_presence_command(program);
   add_token_command(program);
   add_check_config_command(program);
   add_bench_command(program);

@@ -45,7 +45,7 @@ class ConfigCommand : public testing::Test {
 
 TEST(Program, EveryCommandHasHelpWorthReading) {
   EXPECT_THAT(run({"--help"}).out, AllOf(HasSubstr("serve"), HasSubstr("check-config"), HasSubstr("Exit codes")));
-  for (const char* command : {"serve", "pub", "sub", "history", "token", "check-config"}) {
+  for (const char* command : {"serve", "pub", "sub", "history", "presence", "token", "check-config"}) {
     const Ended ended = run({command, "--help"});
     EXPECT_EQ(ended.code, 0) << command;
     EXPECT_THAT(ended.out, AllOf(HasSubstr("Examples:"), HasSubstr("Exit codes:"))) << command;
@@ -132,7 +132,8 @@ TEST(Clients, NobodyThereIsOneLine) {
   // Port 1 of the loopback address is nobody's.
   for (const auto& arguments : std::vector<std::vector<const char*>>{{"pub", "room:x", "e", "1", "--url", "http://127.0.0.1:1"},
                                                                      {"sub", "room:x", "--url", "http://127.0.0.1:1"},
-                                                                     {"history", "room:x", "--url", "http://127.0.0.1:1"}}) {
+                                                                     {"history", "room:x", "--url", "http://127.0.0.1:1"},
+                                                                     {"presence", "room:x", "--url", "http://127.0.0.1:1"}}) {
     const Ended ended = run(arguments);
     EXPECT_EQ(ended.code, 1);
     EXPECT_EQ(ended.err, "carillon: cannot connect to 127.0.0.1 port 1: Connection refused\n");

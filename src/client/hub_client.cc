@@ -78,6 +78,48 @@ Result<HistoryPageText> read_history_page(std::string_view body) {
   return page;
 }
 
+// The members of an object, by name. What is absent or of another type is nothing.
+class ObjectText {
+ public:
+  explicit ObjectText(std::string_view json) : slicer_(kAnswerJson), document_(slicer_.slice(json)) {}
+
+  std::span<const JsonMember> members() const { return document_ ? document_->members : std::span<const JsonMember>(); }
+  std::span<const JsonSpan> items() const { return document_ ? document_->items : std::span<const JsonSpan>(); }
+  std::string_view raw(std::string_view name) const {
+    const JsonSpan* const found = document_ ? document_->find(name) : nullptr;
+    return found == nullptr ? std::string_view() : found->text;
+  }
+  std::string text(std::string_view name) const { return decode_json_string(raw(name)).value_or(""); }
+  std::uint64_t number(std::string_view name) const { return json_u64(raw(name)).value_or(0); }
+
+ private:
+  JsonSlicer slicer_;
+  Result<JsonDocument> document_;
+};
+
+Result<PresenceAnswer> read_presence(Result<std::string> body) {
+  if (!body) return body.error();
+  PresenceAnswer answer{.body = *std::move(body)};
+  const ObjectText told(answer.body);
+  if (told.raw("members").empty()) {
+    return Error{ErrorKind::kCorrupt, "the server's answer tells nothing of presence; is this a Carillon server?"};
+  }
+  answer.users = told.number("users");
+  answer.members = told.number("members");
+  const ObjectText presence(told.raw("presence"));
+  for (const JsonMember& entry : presence.members()) {
+    const ObjectText metas(ObjectText(entry.value.text).raw("metas"));
+    for (const JsonSpan& item : metas.items()) {
+      const ObjectText meta(item.text);
+      answer.present.push_back({.key = std::string(entry.key),
+                                .online_at_ms = static_cast<std::int64_t>(meta.number("online_at")),
+                                .session = meta.text("session"),
+                                .meta = std::string(meta.raw("meta"))});
+    }
+  }
+  return answer;
+}
+
 }  // namespace
 
 Result<ClientPosition> parse_position(std::string_view text) {
@@ -168,6 +210,19 @@ Result<HistoryAnswer> HubClient::history(HistoryCall call) {
     if (!page->more || !last || last == call.since || answer.events.size() >= call.count_max) return answer;
     call.since = last;
   }
+}
+
+Result<PresenceAnswer> HubClient::presence(std::string_view channel) {
+  return read_presence(presence_body(channel));
+}
+
+Result<std::string> HubClient::presence_body(std::string_view channel) {
+  return accepted_body(http_.call({.target = "/api/presence?channel=" + percent_encoded(channel), .repeatable = true}));
+}
+
+Result<PresenceAnswer> HubClient::presence_stats(std::string_view channel) {
+  return read_presence(
+      accepted_body(http_.call({.target = "/api/presence_stats?channel=" + percent_encoded(channel), .repeatable = true})));
 }
 
 }  // namespace carillon

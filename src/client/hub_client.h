@@ -52,6 +52,20 @@ struct HistoryAnswer {
   bool complete = true;             // With `since`: nothing is missing between it and the first event.
 };
 
+struct PresentMember {
+  std::string key;
+  std::int64_t online_at_ms = 0;
+  std::string session;  // Empty: the server does not show it to us.
+  std::string meta;     // A JSON object, one line, or empty.
+};
+
+struct PresenceAnswer {
+  std::string body;  // All of it, as one line of JSON.
+  std::uint64_t users = 0;
+  std::uint64_t members = 0;
+  std::vector<PresentMember> present;  // In the server's order; none where only the counts were asked for.
+};
+
 class HubClient {
  public:
   HubClient(ClientUrl url, HttpClientOptions options) : http_(std::move(url), std::move(options)) {}
@@ -60,6 +74,10 @@ class HubClient {
   Result<std::string> publish(const PublishCall& call);
   // As many pages as it takes.
   Result<HistoryAnswer> history(HistoryCall call);
+  Result<PresenceAnswer> presence(std::string_view channel);
+  // The answer alone, unread.
+  Result<std::string> presence_body(std::string_view channel);
+  Result<PresenceAnswer> presence_stats(std::string_view channel);
 
  private:
   HttpClient http_;

@@ -55,6 +55,11 @@ Result<void> Subscriber::run() {
   }
 }
 
+bool Subscriber::tell(const SubscriberTalk::Outcome& outcome) {
+  const bool event = outcome.kind == SubscriberTalk::Outcome::Kind::kEvent;
+  return event ? listener_.on_event(outcome.text) : listener_.on_presence(outcome.text);
+}
+
 // One connection's talk, to its end.
 Subscriber::Talked Subscriber::talk(WebSocketClient& socket) {
   for (const std::string& command : talk_.on_connected()) {
@@ -83,7 +88,8 @@ Subscriber::Talked Subscriber::talk(WebSocketClient& socket) {
       case SubscriberTalk::Outcome::Kind::kLater: socket.close(); return {End::kLost, outcome.text};
       case SubscriberTalk::Outcome::Kind::kRefused: socket.close(); return {End::kRefused, outcome.text};
       case SubscriberTalk::Outcome::Kind::kEvent:
-        if (listener_.on_event(outcome.text)) break;
+      case SubscriberTalk::Outcome::Kind::kPresence:
+        if (tell(outcome)) break;
         socket.close();
         return {End::kEnough, {}};
     }

@@ -47,6 +47,8 @@ class SubscriberListener {
   virtual ~SubscriberListener() = default;
   // One event, a line of JSON without its end. False: enough, run() returns.
   virtual bool on_event(std::string_view line) = 0;
+  // Who is there, came and went: lines of JSON, each with its end. False: enough.
+  virtual bool on_presence(std::string_view /*lines*/) { return true; }
   // For the person in front of it: what was lost, that the connection is being made anew.
   virtual void on_notice(std::string_view text) = 0;
 };
@@ -66,6 +68,7 @@ class Subscriber {
     std::string text;
   };
   Talked talk(WebSocketClient& socket);
+  bool tell(const SubscriberTalk::Outcome& outcome);
 
   ClientUrl url_;
   SubscriberOptions options_;

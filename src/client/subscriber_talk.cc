@@ -63,6 +63,32 @@ std::vector<std::pair<std::string, ClientPosition>> told_positions(const Fields&
   return told;
 }
 
+// A line for each meta of the object under `field`: {"type":`kind`,"channel":…,"key":…,"ref":…,…}.
+std::string present_lines(std::string_view message, std::string_view field, std::string_view kind) {
+  const Fields told(message);
+  const std::string channel = told.text("channel").value_or("");
+  const JsonSpan* const entries = told.find(field);
+  std::string lines;
+  if (entries == nullptr) return lines;
+  JsonSlicer list_slicer(kMessageJson);
+  const Fields keys(entries->text);
+  for (const JsonMember& entry : keys.members()) {
+    const Fields holder(entry.value.text);
+    const JsonSpan* const metas = holder.find("metas");
+    const Result<JsonDocument> list = list_slicer.slice(metas == nullptr ? std::string_view("[]") : metas->text);
+    if (!list) continue;
+    for (const JsonSpan& meta : list->items) {
+      if (meta.type != JsonType::kObject) continue;
+      std::string line;
+      JsonWriter writer(line);
+      writer.begin_object().key("type").string(kind).key("channel").string(channel).key("key").string(entry.key);
+      writer.members(meta.text).end_object();
+      lines += one_line(line) + '\n';
+    }
+  }
+  return lines;
+}
+
 }  // namespace
 
 // A channel is heard through itself, through what it lies below (hub/channel_name.h), and through `all`.
@@ -71,7 +97,7 @@ bool SubscriberTalk::Subscription::hears(std::string_view event_channel) const {
   return event_channel.starts_with(channel) && event_channel[channel.size()] == '/';
 }
 
-SubscriberTalk::SubscriberTalk(SubscriberStart start) : first_recover_(std::move(start.recover)) {
+SubscriberTalk::SubscriberTalk(SubscriberStart start) : presence_(start.presence), first_recover_(std::move(start.recover)) {
   for (std::string& channel : start.channels) {
     Subscription subscription;
     subscription.channel = std::move(channel);
@@ -108,6 +134,7 @@ std::string SubscriberTalk::subscribe_command(const Subscription& subscription, 
     }
     writer.end_object().end_object();
   }
+  if (presence_) writer.key("presence").begin_object().key("join").boolean(false).end_object();
   writer.end_object();
   return command;
 }
@@ -118,6 +145,13 @@ SubscriberTalk::Outcome SubscriberTalk::on_message(std::string_view message) {
   if (*type == "event") return on_event(message);
   if (*type == "subscribed") return on_subscribed(message);
   if (*type == "error") return on_error(message);
+  if (*type == "unsubscribed") return on_ended(message);
+  if (*type == "presence_state") return {Kind::kPresence, present_lines(message, "presence", "present")};
+  if (*type == "presence_diff") {
+    // Who only changed leaves and joins: the other way round it would seem to be gone.
+    return {Kind::kPresence, present_lines(message, "leaves", "leave") + present_lines(message, "joins", "join")};
+  }
+  if (*type == "presence_stats") return {Kind::kPresence, one_line(message) + '\n'};
   if (*type == "gap") {
     const Fields gap(message);
     return {Kind::kNotice, fmt::format("{}: {} events were lost, because this program reads too slowly",
@@ -188,6 +222,16 @@ SubscriberTalk::Outcome SubscriberTalk::on_error(std::string_view message) {
   if (!index || *index >= subscriptions_.size()) return {Kind::kNotice, text};
   const bool later = error.text("code") == "unavailable";
   return {later ? Kind::kLater : Kind::kRefused, fmt::format("{}: {}", subscriptions_[*index].channel, text)};
+}
+
+// Not by us, who never unsubscribe: the server closed the channel.
+SubscriberTalk::Outcome SubscriberTalk::on_ended(std::string_view message) {
+  const Fields ended(message);
+  const JsonSpan* const crashed = ended.find("crashed");
+  const bool later = crashed != nullptr && crashed->type == JsonType::kTrue;
+  return {later ? Kind::kLater : Kind::kRefused,
+          fmt::format("{}: the server ended the subscription: {}", ended.text("channel").value_or("?"),
+                      ended.text("reason").value_or(""))};
 }
 
 bool SubscriberTalk::all_confirmed() const {

@@ -23,6 +23,7 @@ struct SubscriberStart {
   std::vector<std::string> channels;
   std::optional<ClientPosition> recover;  // Of the only channel: begin after this.
   bool since_beginning = false;           // Begin with all that is kept.
+  bool presence = false;                  // Hear who is there, without being there.
 };
 
 class SubscriberTalk {
@@ -39,10 +40,11 @@ class SubscriberTalk {
   struct Outcome {
     enum class Kind : std::uint8_t {
       kNothing,
-      kEvent,    // `text` is the event, one line of JSON.
-      kNotice,   // `text` is for the person in front of it.
-      kRefused,  // A subscription was refused for good; `text` says why.
-      kLater,    // A subscription was refused for now; `text` says why.
+      kEvent,     // `text` is the event, one line of JSON.
+      kPresence,  // `text` is who is there, came and went, or how many there are: lines of JSON.
+      kNotice,    // `text` is for the person in front of it.
+      kRefused,   // A subscription was refused for good; `text` says why.
+      kLater,     // A subscription was refused for now; `text` says why.
     };
     Kind kind = Kind::kNothing;
     std::string text;
@@ -66,9 +68,11 @@ class SubscriberTalk {
   Outcome on_subscribed(std::string_view message);
   Outcome on_event(std::string_view message);
   Outcome on_error(std::string_view message);
+  Outcome on_ended(std::string_view message);
   bool move_on(std::string_view channel, const ClientPosition& position);
 
   std::vector<Subscription> subscriptions_;
+  bool presence_ = false;
   std::optional<ClientPosition> first_recover_;  // Until the first subscription was confirmed.
 };
 

@@ -117,6 +117,42 @@ TEST(SubscriberTalk, AnEventIsOneLine) {
   EXPECT_EQ(outcome.text, R"({"type":"event","data":{ "a": "\n"}})");
 }
 
+TEST(SubscriberTalk, WhoComesAndGoesIsALineEach) {
+  SubscriberTalk talk({.channels = {"room:x"}, .recover = {}, .presence = true});
+  EXPECT_EQ(talk.on_connected()[0], R"({"type":"subscribe","channel":"room:x","id":0,"presence":{"join":false}})");
+  SubscriberTalk::Outcome outcome = talk.on_message(
+      R"({"type":"presence_state","channel":"room:x","users":2,"members":3,"presence":{"al\"ice":{"metas":[{"ref":"1","online_at":5},)"
+      R"({"ref":"2","online_at":6,"meta":{ "a":[1] }}]},"bob":{"metas":[{"ref":"3","online_at":7}]}}})");
+  EXPECT_EQ(outcome.kind, Kind::kPresence);
+  EXPECT_EQ(outcome.text, R"({"type":"present","channel":"room:x","key":"al\"ice","ref":"1","online_at":5})"
+                          "\n"
+                          R"({"type":"present","channel":"room:x","key":"al\"ice","ref":"2","online_at":6,"meta":{ "a":[1] }})"
+                          "\n"
+                          R"({"type":"present","channel":"room:x","key":"bob","ref":"3","online_at":7})"
+                          "\n");
+  outcome = talk.on_message(
+      R"({"type":"presence_diff","channel":"room:x","joins":{"bob":{"metas":[{"ref":"4"}]}},"leaves":{"bob":{"metas":[{"ref":"3"}]}}})");
+  EXPECT_EQ(outcome.text, R"({"type":"leave","channel":"room:x","key":"bob","ref":"3"})"
+                          "\n"
+                          R"({"type":"join","channel":"room:x","key":"bob","ref":"4"})"
+                          "\n");
+  outcome = talk.on_message(R"({"type":"presence_stats","channel":"room:x","users":9,"members":9})");
+  EXPECT_EQ(outcome.text, "{\"type\":\"presence_stats\",\"channel\":\"room:x\",\"users\":9,\"members\":9}\n");
+  for (const char* odd : {R"({"type":"presence_state"})", R"({"type":"presence_diff","joins":[],"leaves":{"a":1}})",
+                          R"({"type":"presence_diff","joins":{"a":{"metas":[1,[]]}}})"}) {
+    EXPECT_EQ(talk.on_message(odd).text, "") << odd;
+  }
+}
+
+TEST(SubscriberTalk, AClosedChannelIsOverACrashedOneIsTriedAgain) {
+  SubscriberTalk talk({.channels = {"room:x"}});
+  SubscriberTalk::Outcome outcome = talk.on_message(R"({"type":"unsubscribed","channel":"room:x","reason":"over"})");
+  EXPECT_EQ(outcome.kind, Kind::kRefused);
+  EXPECT_EQ(outcome.text, "room:x: the server ended the subscription: over");
+  outcome = talk.on_message(R"({"type":"unsubscribed","channel":"room:x","reason":"oh","crashed":true})");
+  EXPECT_EQ(outcome.kind, Kind::kLater);
+}
+
 TEST(SubscriberTalk, TellsRefusalsApart) {
   SubscriberTalk talk({.channels = {"repo:x"}});
   talk.on_connected();

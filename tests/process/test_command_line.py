@@ -127,7 +127,7 @@ def test_version():
     assert ended.returncode == 0 and "0.1.0" in ended.stdout
 
 
-@pytest.mark.parametrize("word", [[], ["serve"], ["pub"], ["sub"], ["history"], ["check-config"], ["bench"], ["bench", "channels"],
+@pytest.mark.parametrize("word", [[], ["serve"], ["pub"], ["sub"], ["history"], ["presence"], ["check-config"], ["bench"], ["bench", "channels"], ["bench", "presence"],
                                   ["version"]])
 def test_help(word):
     ended = run_program(*word, "--help")

@@ -19,6 +19,11 @@ std::string LoadLanguage::subscribe(std::string_view channel) const {
   return fmt::format(R"({{"type":"subscribe","channel":"{}"}})", channel);
 }
 
+std::string LoadLanguage::subscribe_present(std::string_view channel) const {
+  if (dialect_ != LoadDialect::kNative) return subscribe(channel);
+  return fmt::format(R"({{"type":"subscribe","channel":"{}","presence":true}})", channel);
+}
+
 // The server writes its answers compactly and with the type in front; that is part of its protocol's page.
 bool LoadLanguage::is_subscribed(std::string_view answer) const {
   return answer.starts_with(R"({"type":"subscribed")") ||

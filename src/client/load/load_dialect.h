@@ -24,6 +24,8 @@ class LoadLanguage {
 
   // The message that subscribes; empty when being connected is enough.
   std::string subscribe(std::string_view channel) const;
+  // The same, being present there. Phoenix' clients always are, where the channel has presence.
+  std::string subscribe_present(std::string_view channel) const;
   bool is_subscribed(std::string_view answer) const;
 
   std::string publish(std::string_view channel, const PayloadStamp& stamp, std::size_t payload_size) const;

@@ -17,6 +17,14 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
+// One client of a hub with one loop.
+class NativeClient : public NativeDouble {
+ public:
+  NativeClient(World& world, NativeRoom& room, IdentityPtr identity = nullptr)
+      : NativeDouble(
+            world.shards[0]->frame_memory(), [&world] { world.settle(); }, room, std::move(identity)) {}
+};
+
 std::string position(const Position& position) {
   return R"("epoch":")" + epoch_text(position.epoch) + R"(","offset":)" + std::to_string(position.offset);
 }

@@ -1,24 +1,25 @@
-// A native client of a hub with one loop, for tests.
+// A native client for tests: its dialog, and a link that takes everything.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "engine/memory/hub_double.h"
 #include "protocol/link_double.h"
 #include "protocol/native/native.h"
 
 namespace carillon {
 
-class NativeClient {
+class NativeDouble {
  public:
-  NativeClient(World& world, NativeRoom& room, IdentityPtr identity = nullptr)
-      : world_(world), link(world.shards[0]->frame_memory()) {
-    dialog = room.open(link, std::move(identity), "test");
+  // `settle` runs the world until nothing happens any more.
+  NativeDouble(FrameMemory& memory, std::function<void()> settle, NativeRoom& room, IdentityPtr identity)
+      : settle_(std::move(settle)), link(memory), dialog(room.open(link, std::move(identity), "test")) {
     link.dialog = dialog.get();
   }
-  ~NativeClient() {
+  ~NativeDouble() {
     if (!link.closed) dialog->on_link_closed();
   }
 
@@ -29,12 +30,12 @@ class NativeClient {
   }
   void send(std::string_view message) { dialog->on_message(message, MessageKind::kText); }
   std::vector<std::string> hear() {
-    world_.settle();
+    settle_();
     return link.received();
   }
 
  private:
-  World& world_;
+  const std::function<void()> settle_;
 
  public:
   LinkDouble link;

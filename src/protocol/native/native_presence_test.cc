@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/memory/hub_double.h"
 #include "hub/session_text.h"
 #include "protocol/native/native_double.h"
 
@@ -14,6 +15,14 @@ using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::StartsWith;
+
+// One client of a hub with one loop.
+class NativeClient : public NativeDouble {
+ public:
+  NativeClient(World& world, NativeRoom& room, IdentityPtr identity = nullptr)
+      : NativeDouble(
+            world.shards[0]->frame_memory(), [&world] { world.settle(); }, room, std::move(identity)) {}
+};
 
 // The presence of somebody with one meta, as a regular expression.
 std::string one(const std::string& key, const std::string& meta = {}) {
