@@ -2,6 +2,10 @@
 //
 // Any thread, unless said otherwise. The hub outlives its shards' sessions; loops, engine, clock and policy outlive the hub.
 // Set-up: construct, add_shard() once a loop, then run the loops.
+//
+// The completions that the hub hands to the engine hold a shard and post to its loop. So an engine that calls them later must
+// have called the last of them, if only to say kUnavailable, before the hub ends; one that answers inside the
+// call, as the memory engine does, has none left by then.
 #pragma once
 
 #include <atomic>

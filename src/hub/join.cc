@@ -7,6 +7,37 @@
 #include "base/hash.h"
 
 namespace carillon {
+namespace {
+
+// Whether some channel may be one of both.
+bool may_meet(const Selector& one, const Selector& other) {
+  const auto below = [](const Selector& base, const Selector& name) {
+    return Selector{.kind = Selector::Kind::kTree, .base = base.base}.matches(name.base);
+  };
+  return one.base == other.base || below(one, other) || below(other, one);
+}
+
+}  // namespace
+
+void Join::fail(Error error) {
+  failure = std::move(error);
+  held.clear();
+}
+
+void Join::cover(const Selector& selector, bool recovered) {
+  if (failure || !may_meet(options.selector, selector)) return;
+  // Held before the other one began: its answer's positions are behind that, and it was given only if it recovered.
+  const auto covered = [&](const PublicationPtr& publication) { return selector.matches(publication->channel); };
+  if (std::erase_if(held, covered) > 0 && !recovered) whole = false;
+  const auto known = std::ranges::find(covers, selector, &Cover::selector);
+  if (known != covers.end()) {
+    known->recovered = known->recovered && recovered;
+  } else if (covers.size() == kCoversMax) {
+    fail({ErrorKind::kUnavailable, "too many subscriptions changed while the history was read; subscribe again"});
+  } else {
+    covers.push_back({.selector = selector, .recovered = recovered});
+  }
+}
 
 std::vector<PublicationPtr> Join::missed() const {
   struct Timed {

@@ -7,7 +7,9 @@
 // 4. The client hears Subscribed, then what it missed, then what was held and is newer than the pages; then it is a member
 //    like any other. So nothing is missed and nothing comes twice.
 //
-// A channel that the session hears by another, finished subscription is left out of step 4: what came is there already.
+// A channel that the session hears by another, finished subscription is left out of step 4: what came is there already. If
+// that other one ends before the answer, it has covered the channel until then: the pages are left out all the same, and what
+// is held since then follows.
 #pragma once
 
 #include <optional>
@@ -21,6 +23,8 @@ namespace carillon {
 struct Join {
   // Publications held while pages are read; beyond it the join fails with kUnavailable and the client asks again.
   static constexpr std::size_t kHeldMax = 10'000;
+  // Overlapping subscriptions that ended meanwhile; beyond it likewise.
+  static constexpr std::size_t kCoversMax = 256;
 
   struct Page {
     std::string channel;
@@ -33,16 +37,27 @@ struct Join {
     Result<Receipt> outcome;
   };
 
+  // Another subscription of the session covered these channels until it ended: nothing of them that came before is to be given,
+  // and `held` has all that came after.
+  struct Cover {
+    Selector selector;
+    bool recovered;  // And it brought what was missed before it began.
+  };
+
   SessionId session = 0;
   Audience* audience = nullptr;
   SubscribeOptions options;
   std::vector<PublicationPtr> held;
   std::vector<Page> pages;
   std::vector<Published> published;
+  std::vector<Cover> covers;
   std::size_t pages_missing = 0;
   bool whole = true;  // False: not everything that was missed could be looked at.
   std::optional<Error> failure;
 
+  void fail(Error error);
+  // The other subscription ends or begins anew now. Does nothing where it has no channel in common with this one.
+  void cover(const Selector& selector, bool recovered);
   // All pages' publications, of all channels, about by time; the order within each channel is kept.
   std::vector<PublicationPtr> missed() const;
   // What was held and no page shows.

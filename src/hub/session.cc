@@ -35,7 +35,7 @@ const Identity& Session::identity() const {
 void Session::subscribe(SubscribeOptions options) {
   if (ended_) return;
   const Ticket ticket = options.ticket;
-  if (Result<void> allowed = shard_.hub().policy().may_subscribe(identity(), options.selector.base); !allowed) {
+  if (Result<void> allowed = shard_.hub().policy().may_subscribe(identity(), options.selector); !allowed) {
     return client_.on_subscribed(ticket, allowed.error());
   }
   // What was published before belongs to those who are members already; it may also end sessions.

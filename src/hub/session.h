@@ -54,7 +54,8 @@ struct SubscribeOptions {
   Selector selector;
   // Absent: only what comes from now on. Present: first what was published after these positions, in order. A channel that
   // the selector matches and that is not named is new to the client: all of it was missed. A channel that the session hears
-  // by another subscription already is not repeated; `recovered` is then true only if that one was made with `recover` too.
+  // by another subscription already is not repeated; `recovered` is then true only if that one recovered too, or nothing was
+  // missed in it.
   std::optional<std::vector<ChannelPosition>> recover;
   Ticket ticket = 0;
 };
@@ -165,7 +166,8 @@ class Session {
   struct Subscription {
     Audience* audience;
     std::uint32_t index;     // Its place among the audience's members.
-    bool recovered = false;  // It was made with `recover`.
+    bool answered = false;   // Its join is over, and what it brought is queued: the session hears the channels by it.
+    bool recovered = false;  // And that included all that was missed.
     bool present = false;
   };
   enum class Ending : std::uint8_t { kNo, kTelling, kWanted };

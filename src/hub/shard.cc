@@ -134,6 +134,7 @@ Session::Subscription& Shard::add_member(Session& session, const Selector& selec
 // being walked keep their places.
 std::unique_ptr<Join> Shard::remove_member(Session& session, std::uint32_t slot) {
   end_presence(session, session.subscriptions_[slot]);
+  cover_joins(session, session.subscriptions_[slot]);
   const Session::Subscription leaving = session.subscriptions_[slot];
   Audience& audience = *leaving.audience;
   Member& member = audience.members[leaving.index];

@@ -97,6 +97,7 @@ class Shard final : public TurnEnd {
 
   // `existing`: the subscription that begins anew, or null.
   void start_join(Session& session, SubscribeOptions options, Session::Subscription* existing);
+  void cover_joins(Session& session, const Session::Subscription& ending);
   std::unique_ptr<Join> take_join(Member& member);
   void answer_superseded(Session& session, const Join& join);
   void read_channels(JoinId join_id);

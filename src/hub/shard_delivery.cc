@@ -141,8 +141,7 @@ void Shard::hold_for(const std::vector<JoinId>& joins, const Group& group) {
     Join& join = *found->second;
     if (join.failure || find_session(join.session)->delivery_stamp_ == delivery_stamp_) continue;
     if (join.held.size() + group.publications.size() > Join::kHeldMax) {
-      join.failure = Error{ErrorKind::kUnavailable, "too much was published while the history was read; subscribe again"};
-      join.held.clear();
+      join.fail({ErrorKind::kUnavailable, "too much was published while the history was read; subscribe again"});
     } else {
       std::ranges::copy_if(group.publications, std::back_inserter(join.held),
                            [&](const PublicationPtr& publication) { return publication->is_for(join.session); });

@@ -6,7 +6,8 @@ namespace carillon {
 void Shard::start_join(Session& session, SubscribeOptions options, Session::Subscription* existing) {
   if (existing == nullptr) counters_.subscriptions_total.add();
   Session::Subscription& subscription = existing == nullptr ? add_member(session, options.selector) : *existing;
-  subscription.recovered = false;
+  cover_joins(session, subscription);
+  subscription.answered = subscription.recovered = false;
   Audience& audience = *subscription.audience;
   Member& member = audience.members[subscription.index];
   const std::unique_ptr<Join> superseded = take_join(member);
@@ -27,6 +28,15 @@ void Shard::start_join(Session& session, SubscribeOptions options, Session::Subs
     if (!joins_.contains(join_id)) return;
   }
   read_channels(join_id);
+}
+
+// The subscription hears nothing by itself any more: what it has given until now, joins that are under way need not.
+void Shard::cover_joins(Session& session, const Session::Subscription& ending) {
+  if (joins_.empty() || session.ended_ || !ending.answered) return;
+  for (const Session::Subscription& other : session.subscriptions_) {
+    const auto join = joins_.find(session.member(other).join);
+    if (join != joins_.end()) join->second->cover(ending.audience->selector, ending.recovered);
+  }
 }
 
 // The member is live from here on; publishes that waited for the join's end are told with the next answers.
@@ -149,8 +159,7 @@ void Shard::finish_join(JoinId join_id) {
   const auto found = joins_.find(join_id);
   if (found == joins_.end()) return;
   Session& session = *find_session(found->second->session);
-  Session::Subscription& subscription = *session.find(*found->second->audience);
-  subscription.recovered = found->second->options.recover.has_value();
+  const Session::Subscription& subscription = *session.find(*found->second->audience);
   const std::unique_ptr<Join> join = take_join(subscription.audience->members[subscription.index]);
   // As in a walk: nothing newer comes between the answer and what was missed.
   walking_ = true;
@@ -195,39 +204,62 @@ void Shard::answer_join(Session& session, Join& join) {
     if (!still_member(session, join)) return;
     queue(session, frame, SlowConsumer::kDropOldest);
   }
+  if (!still_member(session, join)) return;
+  Session::Subscription& subscription = *session.find(*join.audience);
+  subscription.answered = true;
+  subscription.recovered = outcome.recovered;
 }
 
-// Takes out of the join the channels that the session hears by another subscription already. False: something that the client
-// wants to recover may be missing then.
+// Takes out of the join what the session hears, or heard until it ended, by another subscription. False: something that the
+// client wants to recover may be missing then.
 bool Shard::leave_out_heard(const Session& session, Join& join) {
-  if (session.subscriptions_.size() == 1) return true;
-  enum class Heard { kNo, kLive, kRecovered };
+  if (session.subscriptions_.size() == 1 && join.covers.empty()) return true;
+  struct Heard {
+    bool now = false;       // By a subscription that is answered.
+    bool before = false;    // Until one ended; since then it is held.
+    bool recovered = true;  // Each of these brought all that was missed before it.
+    Join::Page* page = nullptr;
+  };
   const auto look = [&](std::string_view channel) {
-    Heard heard = Heard::kNo;
+    Heard heard;
     for (const Session::Subscription& other : session.subscriptions_) {
-      if (other.audience == join.audience || session.member(other).join != 0) continue;
-      if (!other.audience->selector.matches(channel)) continue;
-      if (other.recovered) return Heard::kRecovered;
-      heard = Heard::kLive;
+      if (other.audience == join.audience || !other.answered || !other.audience->selector.matches(channel)) continue;
+      heard.now = true;
+      heard.recovered = heard.recovered && other.recovered;
+    }
+    for (const Join::Cover& cover : join.covers) {
+      if (!cover.selector.matches(channel)) continue;
+      heard.before = !heard.now;
+      heard.recovered = heard.recovered && cover.recovered;
     }
     return heard;
   };
-  boost::unordered_flat_map<std::string, std::pair<Heard, Join::Page*>, NameHash, NameEqual> channels;
+  boost::unordered_flat_map<std::string, Heard, NameHash, NameEqual> channels;
   bool whole = true;
   for (Join::Page& page : join.pages) {
-    const Heard heard = look(page.channel);
-    channels.emplace(page.channel, std::pair{heard, &page});
-    if (heard == Heard::kNo) continue;
-    if (heard == Heard::kLive && !page.history.publications.empty()) whole = false;
+    Heard heard = look(page.channel);
+    heard.page = &page;
+    channels.emplace(page.channel, heard);
+    if (!heard.now && !heard.before) continue;
+    if (!heard.recovered && !page.history.publications.empty()) whole = false;
     page.history.publications.clear();
   }
   std::erase_if(join.held, [&](const PublicationPtr& publication) {
-    const auto [found, is_new] = channels.try_emplace(publication->channel, Heard::kNo, nullptr);
-    if (is_new) found->second.first = look(publication->channel);
-    const auto [heard, page] = found->second;
-    if (heard == Heard::kNo) return false;
+    auto found = channels.find(publication->channel);
+    if (found == channels.end()) found = channels.emplace(publication->channel, look(publication->channel)).first;
+    Heard& heard = found->second;
+    if (heard.before) {
+      // The first that is held follows on what the other one gave last.
+      if (heard.page != nullptr && publication->position) {
+        heard.page->history.top = {publication->position->epoch, publication->position->offset - 1};
+      }
+      heard.page = nullptr;
+      return false;
+    }
+    if (!heard.now) return false;
     // The other subscription's answer covered it: so do the positions of this one.
-    if (page != nullptr && publication->position) page->history.top = publication->position;
+    if (!heard.recovered) whole = false;
+    if (heard.page != nullptr && publication->position) heard.page->history.top = publication->position;
     return true;
   });
   return whole;

@@ -87,8 +87,10 @@ void TcpListener::on_ready(std::uint32_t) {
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
       // Asking again at once would spin; whoever waits in the backlog waits a little longer.
-      log_warning("cannot accept a connection: {}; trying again in {} ms", std::strerror(errno),
-                  kPauseWithoutDescriptors.count());
+      if (shortage_log_.may_write(loop_.now())) {
+        log_warning("cannot accept a connection: {}; trying again every {} ms; others_unlogged={}", std::strerror(errno),
+                    kPauseWithoutDescriptors.count(), shortage_log_.take_left_out());
+      }
       loop_.change(socket_.get(), 0, *this);
       loop_.schedule(*this, kPauseWithoutDescriptors);
       return;

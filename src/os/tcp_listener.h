@@ -7,11 +7,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/log_limit.h"
 #include "os/epoll_loop.h"
 #include "os/socket_address.h"
 
 namespace carillon {
 
+// When the process or the system has no descriptor or memory left, connections wait in the kernel and are asked for again a
+// tenth of a second later; a log line in ten seconds says so.
 class TcpListener final : public Pollable, private Timer {
  public:
   TcpListener(EpollLoop& loop, FileDescriptor socket, StreamAcceptor& acceptor);
@@ -29,6 +32,7 @@ class TcpListener final : public Pollable, private Timer {
   EpollLoop& loop_;
   FileDescriptor socket_;
   StreamAcceptor& acceptor_;
+  LogLimit shortage_log_{Millis{10'000}};
 };
 
 struct ListeningSockets {

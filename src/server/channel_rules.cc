@@ -2,9 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/utf8.h"
+#include "server/channel_set.h"
+#include "server/name_segments.h"
 
 namespace carillon {
 namespace {
@@ -17,31 +20,6 @@ constexpr std::string_view kUser = "{user}";
 bool is_any(std::string_view segment) {
   return segment == "*" || segment == kUser;
 }
-
-// Walks a name or a pattern segment by segment: the first `:` and every `/` after it end one (hub/channel_name.h).
-class Segments {
- public:
-  explicit Segments(std::string_view text) : rest_(text) {}
-
-  bool done() const { return done_; }
-
-  std::string_view next() {
-    const std::size_t end = rest_.find(seen_colon_ ? '/' : ':');
-    const std::string_view segment = rest_.substr(0, end);
-    if (end == std::string_view::npos) {
-      done_ = true;
-    } else {
-      seen_colon_ = true;
-      rest_.remove_prefix(end + 1);
-    }
-    return segment;
-  }
-
- private:
-  std::string_view rest_;
-  bool seen_colon_ = false;
-  bool done_ = false;
-};
 
 }  // namespace
 
@@ -59,7 +37,7 @@ Result<void> check_channel_pattern(std::string_view pattern) {
       return Error{ErrorKind::kInvalid, "a channel pattern holds no control characters"};
     }
   }
-  Segments segments(pattern);
+  NameSegments segments(pattern);
   bool has_user = false;
   while (!segments.done()) {
     const std::string_view segment = segments.next();
@@ -76,8 +54,8 @@ Result<void> check_channel_pattern(std::string_view pattern) {
 }
 
 bool channel_pattern_fits(std::string_view pattern, std::string_view channel) {
-  Segments wanted(pattern);
-  Segments given(channel);
+  NameSegments wanted(pattern);
+  NameSegments given(channel);
   while (!wanted.done()) {
     const std::string_view segment = wanted.next();
     if (segment == "**") return true;
@@ -89,7 +67,7 @@ bool channel_pattern_fits(std::string_view pattern, std::string_view channel) {
 }
 
 bool channel_pattern_has_user(std::string_view pattern) {
-  Segments segments(pattern);
+  NameSegments segments(pattern);
   while (!segments.done()) {
     if (segments.next() == kUser) return true;
   }
@@ -97,8 +75,8 @@ bool channel_pattern_has_user(std::string_view pattern) {
 }
 
 std::string_view channel_owner(std::string_view pattern, std::string_view channel) {
-  Segments wanted(pattern);
-  Segments given(channel);
+  NameSegments wanted(pattern);
+  NameSegments given(channel);
   while (!wanted.done() && !given.done()) {
     const std::string_view name = given.next();
     if (wanted.next() == kUser) return name;
@@ -106,18 +84,8 @@ std::string_view channel_owner(std::string_view pattern, std::string_view channe
   return {};
 }
 
-// As if `narrow` were a channel: its `*` is a segment like others, but its `**` is only covered by another.
 bool channel_pattern_covers(std::string_view wide, std::string_view narrow) {
-  Segments wanted(wide);
-  Segments given(narrow);
-  while (!wanted.done()) {
-    const std::string_view segment = wanted.next();
-    if (segment == "**") return true;
-    if (given.done()) return false;
-    const std::string_view other = given.next();
-    if (other == "**" || (!is_any(segment) && segment != other)) return false;
-  }
-  return given.done();
+  return ChannelSet::of_pattern(wide).holds(ChannelSet::of_pattern(narrow));
 }
 
 const ChannelRule& ChannelRules::find(std::string_view channel) const {
@@ -125,6 +93,19 @@ const ChannelRule& ChannelRules::find(std::string_view channel) const {
     if (channel_pattern_fits(rule.match, channel)) return rule;
   }
   return default_rule_;
+}
+
+const ChannelRule* ChannelRules::first_under(const Selector& selector, const Refuses& refuses) const {
+  const ChannelSet asked = ChannelSet::of_selector(selector);
+  for (std::size_t i = 0; i < rules_.size(); ++i) {
+    const std::optional<ChannelSet> part = ChannelSet::common(asked, ChannelSet::of_pattern(rules_[i].match));
+    if (!part) continue;
+    const auto decides_all = [&](const ChannelRule& earlier) { return ChannelSet::of_pattern(earlier.match).holds(*part); };
+    const auto here = rules_.begin() + static_cast<std::ptrdiff_t>(i);
+    if (refuses(rules_[i], part->owner()) && std::none_of(rules_.begin(), here, decides_all)) return &rules_[i];
+    if (part->holds(asked)) return nullptr;  // No later rule decides on anything of it.
+  }
+  return refuses(default_rule_, {}) ? &default_rule_ : nullptr;
 }
 
 }  // namespace carillon

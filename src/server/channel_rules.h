@@ -1,11 +1,13 @@
 // ChannelRules: which rule holds on a channel. Immutable after it was made; any thread may ask.
 #pragma once
 
+#include <functional>
 #include <string_view>
 #include <vector>
 
 #include "carillon/result.h"
 #include "carillon/server_options.h"
+#include "hub/selector.h"
 
 namespace carillon {
 
@@ -30,6 +32,13 @@ class ChannelRules {
 
   // The first rule that fits, or the default rule. Lives as long as this object.
   const ChannelRule& find(std::string_view channel) const;
+
+  // The first rule that decides on some channel of the selector and of which `refuses` says true; null when there is none.
+  // A rule that earlier ones leave nothing of the selector to decide on does not count, as far as one of them does so alone;
+  // where only several together do it counts, so an answer may err to the refusing side. `refuses` also hears the segment
+  // that is `{user}` in the rule's match, or an empty one where it may be any.
+  using Refuses = std::function<bool(const ChannelRule& rule, std::string_view owner)>;
+  const ChannelRule* first_under(const Selector& selector, const Refuses& refuses) const;
 
  private:
   std::vector<ChannelRule> rules_;

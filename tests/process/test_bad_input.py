@@ -1,6 +1,8 @@
 """Bad input and bad peers: a clear error, nothing lost, nobody else hurt."""
 import json
 import os
+import resource
+import select
 import signal
 import socket
 import struct
@@ -434,3 +436,29 @@ def test_ipv6(start):
         pytest.skip("this machine has no IPv6 loopback")
     server = start("--listen", "[::1]:0")
     assert alive(server)
+
+
+def test_without_descriptors_the_server_waits_and_goes_on(start):
+    server = start("--loops", "1")
+    shortage = "cannot accept a connection"
+    used = {int(number) for number in os.listdir(f"/proc/{server.process.pid}/fd")}
+    three_free = [number for number in range(len(used) + 3) if number not in used][:3]
+    _, hard = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (three_free[-1] + 1, hard))
+    wires = [RawHttp(server) for _ in range(8)]
+    ask = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for wire in wires:
+        wire.send(ask)
+    inside = [wire for wire in wires[:3] if wire.read_answer().status == 200]
+    wait_until(lambda: shortage in server.log)
+    # Several pauses long: those inside are served, the others wait, and the log stays as it is.
+    until = time.monotonic() + 0.5
+    while time.monotonic() < until:
+        assert all(wire.ask(ask).status == 200 for wire in inside)
+    assert not select.select([wire.socket for wire in wires[3:]], [], [], 0)[0]
+    for wire in inside:
+        wire.close()
+    for wire in wires[3:]:
+        assert wire.read_answer().status == 200
+        wire.close()
+    assert server.log.count(shortage) == 1

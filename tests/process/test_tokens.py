@@ -153,6 +153,35 @@ def test_the_http_api_with_a_token(server):
     assert server.call("POST", "/api/publish", {**body, "channel": "user:bob"}, bearer(KEY)).status == 200
 
 
+def test_a_tree_does_not_pass_by_a_narrower_rule(start, tmp_path):
+    config = tmp_path / "narrow.toml"
+    config.write_text(f'''[auth]
+api_key = "{KEY}"
+[[channels]]
+match = "repo:alice/app/secret"
+subscribe = "key"
+''')
+    server = start("--config", str(config))
+    text = "subscribing to repo:alice/app needs the API key, by the rule `repo:alice/app/secret`"
+    stranger = Client(server)
+    refused = stranger.ask({"type": "subscribe", "channel": "repo:alice/app"})
+    assert (refused["code"], refused["message"]) == ("unauthorized", text)
+    stranger.subscribe("repo:alice/app/prs")
+    stranger.subscribe("repo:alice/lib")
+    answer = server.get("/api/events?channel=repo:alice/app")
+    assert (answer.status, answer.json["error"]["message"]) == (401, text)
+    insider = Client(server, headers=[f"Authorization: Bearer {KEY}"])
+    insider.subscribe("repo:alice/app")
+    for end in ("secret", "prs"):
+        published = server.call("POST", "/api/publish", {"channel": "repo:alice/app/" + end, "event": "said", "data": 1}, bearer(KEY))
+        assert published.status == 200, published
+        assert insider.hear_type("event")["channel"] == "repo:alice/app/" + end
+    assert stranger.hear_type("event")["channel"] == "repo:alice/app/prs"
+    stranger.hears_nothing_more()
+    stranger.close()
+    insider.close()
+
+
 def test_a_session_ends_with_its_token(start, configuration):
     server = start("--config", configuration, "--set", "auth.jwt_leeway=0s")
     text = token(exp=time.time() + 1.5)

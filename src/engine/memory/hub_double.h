@@ -58,7 +58,7 @@ class SeededRandom final : public Random {
 
 class OpenPolicy final : public Policy {
  public:
-  Result<void> may_subscribe(const Identity&, std::string_view channel) const override { return may(channel); }
+  Result<void> may_subscribe(const Identity&, const Selector& selector) const override { return may(selector.base); }
   Result<void> may_publish(const Identity&, std::string_view channel) const override { return may(channel); }
   Result<void> may_read_history(const Identity&, std::string_view channel) const override { return may(channel); }
   Result<void> may_see_presence(const Identity&, std::string_view channel) const override { return may(channel); }

@@ -202,7 +202,7 @@ void MemoryEngine::history(HistoryQuery query, UniqueFunction<void(Result<Histor
         }
       }
       const std::size_t count = std::min<std::size_t>(to - from, query.count_max);
-      page.more = count < to - from && query.count_max > 0;
+      page.more = count < to - from;
       const std::uint64_t first = query.reverse ? to - count : from;
       page.publications.reserve(count);
       for (std::size_t i = 0; i < count; ++i) {

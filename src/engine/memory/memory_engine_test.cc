@@ -180,6 +180,17 @@ TEST_F(MemoryEngineTest, PagingForwardsMeetsEverythingOnce) {
   }
 }
 
+TEST_F(MemoryEngineTest, AnEmptyPageSaysWhetherThereIsMore) {
+  make();
+  const Position top = *publish("a").position;
+  for (const bool reverse : {false, true}) {
+    EXPECT_TRUE(history({.channel = "a", .count_max = 0, .reverse = reverse}).more);
+    EXPECT_FALSE(history({.channel = "b", .count_max = 0, .reverse = reverse}).more);
+  }
+  EXPECT_FALSE(history({.channel = "a", .since = top, .count_max = 0}).more);
+  EXPECT_FALSE(history({.channel = "a", .since = top, .count_max = 0, .reverse = true}).more);
+}
+
 TEST_F(MemoryEngineTest, PagingBackwardsMeetsEverythingOnceNewestFirst) {
   make();
   for (int i = 0; i < 50; ++i) publish("a");
@@ -228,13 +239,13 @@ TEST_F(MemoryEngineTest, SaysWhetherAPageJoinsItsSince) {
   }
 }
 
-TEST_F(MemoryEngineTest, AskingForNothingTellsThePositionOnly) {
+TEST_F(MemoryEngineTest, AskingForNothingTellsThePositionAndThatThereIsMore) {
   make();
   publish("a");
   const HistoryPage page = history({.channel = "a", .count_max = 0});
   EXPECT_TRUE(page.publications.empty());
   EXPECT_EQ(page.top->offset, 1u);
-  EXPECT_FALSE(page.more);
+  EXPECT_TRUE(page.more);
 }
 
 TEST_F(MemoryEngineTest, ThePositionBeforeTheFirstPublicationHolds) {

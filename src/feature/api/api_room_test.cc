@@ -34,7 +34,7 @@ class SeededRandom final : public Random {
 
 class ClosedRooms final : public Policy {
  public:
-  Result<void> may_subscribe(const Identity&, std::string_view) const override { return {}; }
+  Result<void> may_subscribe(const Identity&, const Selector&) const override { return {}; }
   Result<void> may_publish(const Identity& identity, std::string_view channel) const override {
     EXPECT_TRUE(identity.trusted || identity.verified);
     if (!identity.trusted && channel != "user:" + identity.user) return Error{ErrorKind::kForbidden, "not theirs"};

@@ -20,7 +20,7 @@ class FixedClock final : public Clock {
 
 class OpenPolicy final : public Policy {
  public:
-  Result<void> may_subscribe(const Identity&, std::string_view) const override { return {}; }
+  Result<void> may_subscribe(const Identity&, const Selector&) const override { return {}; }
   Result<void> may_publish(const Identity&, std::string_view) const override { return {}; }
   Result<void> may_read_history(const Identity&, std::string_view) const override { return {}; }
   Result<void> may_see_presence(const Identity&, std::string_view) const override { return {}; }

@@ -53,7 +53,7 @@ void SseRoom::accept(ExchangePtr exchange) {
   for (const std::string& channel : channels) {
     Result<Selector> selector = subscription_selector(channel, text_options_);
     if (!selector) return exchange->reply(error_response(selector.error()));
-    const Result<void> allowed = shard_.hub().policy().may_subscribe(identity, selector->base);
+    const Result<void> allowed = shard_.hub().policy().may_subscribe(identity, *selector);
     if (!allowed) return exchange->reply(error_response(allowed.error()));
     // One named twice would be recovered twice.
     const bool named = std::find(start.selectors.begin(), start.selectors.end(), *selector) != start.selectors.end();

@@ -24,7 +24,7 @@ SseDialog::SseDialog(Shard& shard, Link& link, const SseStart& start)
                 .identity = start.identity,
                 .user_agent = start.user_agent}),
       selectors_(start.selectors),
-      resuming_(start.cursor.has_value() || start.cursor_lost) {}
+      resuming_(start.cursor.has_value()) {}
 
 void SseDialog::begin(const SseStart& start) {
   session_.enqueue(frame("retry: " + std::to_string(start.retry_ms) + "\n\n"));

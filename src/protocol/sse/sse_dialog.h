@@ -75,7 +75,7 @@ class SseDialog final : public Dialog, private SessionClient {
   std::vector<Selector> selectors_;         // By ticket.
   std::vector<ChannelPosition> positions_;  // The cursor.
   bool cursor_lost_ = false;                // It would be too large.
-  bool resuming_;
+  bool resuming_;                           // From a cursor that could be read.
 };
 
 }  // namespace carillon
