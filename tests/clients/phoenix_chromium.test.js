@@ -8,19 +8,21 @@ import puppeteer from "puppeteer-core";
 import {until} from "./carillon.js";
 import {front, startPhoenix, tokenOf} from "./phoenix_client.js";
 
+const file = (type, path) => ({type, url: new URL(path, import.meta.url)});
 const files = {
-  "/": ["text/html", new URL("phoenix_page.html", import.meta.url)],
-  "/elsewhere": ["text/html", new URL("phoenix_page.html", import.meta.url)],
-  "/phoenix.js": ["text/javascript", new URL("node_modules/phoenix/priv/static/phoenix.js", import.meta.url)],
+  "/1.8/": file("text/html", "phoenix_page.html"),
+  "/1.8/phoenix.js": file("text/javascript", "node_modules/phoenix/priv/static/phoenix.js"),
+  "/1.7/": file("text/html", "phoenix_page.html"),
+  "/1.7/phoenix.js": file("text/javascript", "node_modules/phoenix-1.7/priv/static/phoenix.js"),
 };
 
 describe("phoenix.js in Chromium", () => {
   let browser, pages, origin;
   before(async () => {
     pages = http.createServer(async (request, response) => {
-      const [type, file] = files[request.url] ?? [];
-      if (!file) return response.writeHead(404).end();
-      response.writeHead(200, {"content-type": type}).end(await readFile(file));
+      const found = files[request.url];
+      if (!found) return response.writeHead(404).end();
+      response.writeHead(200, {"content-type": found.type}).end(await readFile(found.url));
     });
     pages.listen(0, "127.0.0.1");
     await once(pages, "listening");
@@ -43,14 +45,14 @@ describe("phoenix.js in Chromium", () => {
   }
 
   // A tab of its own window, as a page in the background does not reconnect.
-  async function open(t, server, options = {}) {
+  async function open(t, server, options = {}, version = "1.8") {
     const context = await browser.createBrowserContext();
     t.after(() => context.close());
     const page = await context.newPage();
     const failures = [];
     page.on("pageerror", (error) => failures.push(error));
     t.after(() => assert.deepEqual(failures, []));
-    await page.goto(origin);
+    await page.goto(`${origin}/${version}/`);
     await page.evaluate((url, options) => connect(url, options), server.url.replace("http:", "ws:") + "/socket", options);
     return {
       page,
@@ -67,24 +69,29 @@ describe("phoenix.js in Chromium", () => {
 
   const joined = {status: "ok", response: {}};
 
-  test("two tabs hear each other and see each other come and go", async (t) => {
-    const server = await started(t);
-    const [alice, bob] = [await open(t, server, {params: {user_id: "alice"}}), await open(t, server, {params: {user_id: "bob"}})];
-    for (const tab of [alice, bob]) assert.deepEqual(await tab.attend("room:tabs", "said"), joined);
-    await Promise.all([alice.shows("alice bob"), bob.shows("alice bob")]);
-    assert.deepEqual(await alice.push("said", {text: "é🔔"}), joined);
-    for (const tab of [alice, bob]) assert.deepEqual(await tab.heard(1), [{event: "said", payload: {text: "é🔔"}}]);
-    assert.equal(await alice.transport(), "WebSocket");
-    await bob.page.close();
-    await alice.shows("alice");
-  });
+  for (const [version, transport] of [["1.8", "WebSocket"], ["1.8", "long-poll"], ["1.7", "WebSocket"], ["1.7", "long-poll"]]) {
+    test(`two tabs with ${version} over ${transport} hear each other and see each other come and go`, async (t) => {
+      const server = await started(t, "--set", "phoenix.poll_window=600ms");
+      const longPoll = transport === "long-poll";
+      const [alice, bob] = await Promise.all(["alice", "bob"].map((user) => open(t, server, {longPoll, params: {user_id: user}}, version)));
+      for (const tab of [alice, bob]) assert.deepEqual(await tab.attend("room:tabs", "said"), joined);
+      await Promise.all([alice.shows("alice bob"), bob.shows("alice bob")]);
+      for (const n of [1, 2]) assert.deepEqual(await alice.push("said", {n, text: "é🔔"}), joined);
+      for (const tab of [alice, bob]) {
+        assert.deepEqual(await tab.heard(2), [1, 2].map((n) => ({event: "said", payload: {n, text: "é🔔"}})));
+        assert.equal(await tab.transport(), transport);
+      }
+      await bob.page.close();
+      await alice.shows("alice");
+    });
+  }
 
   test("a page that was left and comes back is present again", async (t) => {
     const server = await started(t);
     const [alice, bob] = [await open(t, server, {params: {user_id: "alice"}}), await open(t, server, {params: {user_id: "bob"}})];
     for (const tab of [alice, bob]) await tab.attend("room:away", "said");
     await alice.shows("alice bob");
-    await bob.page.goto(origin + "/elsewhere");
+    await bob.page.goto(origin + "/1.7/");
     await alice.shows("alice");
     await bob.page.goBack();
     const kept = await bob.page.evaluate(() => channel !== undefined);

@@ -5,23 +5,21 @@ import {once} from "node:events";
 import http from "node:http";
 import {promisify} from "node:util";
 import * as phoenix18 from "phoenix";
+import * as phoenix17 from "phoenix-1.7";
 import WebSocket from "ws";
 import {Heard, program, startConfigured} from "./carillon.js";
 
-globalThis.self ??= globalThis;  // Where phoenix 1.7 looks for fetch; it is made for browsers.
-const phoenix17 = await import("phoenix-1.7");
-
-// What a suite is run with: which package, and how it reaches the server.
+// What a suite is run with: which package, and how it reaches the server. Long-poll of 1.7 wants a browser's XMLHttpRequest.
 export const webSocket18 = {library: phoenix18, transport: WebSocket, binary: true};
 export const webSocket17 = {library: phoenix17, transport: WebSocket, binary: true};
 export const longPoll18 = {library: phoenix18, transport: phoenix18.LongPoll, binary: false};
-export const longPoll17 = {library: phoenix17, transport: phoenix17.LongPoll, binary: false};
 
 export const startPhoenix = (...options) => startConfigured(channelRules, ...options);
 
 const channelRules = `
 [[channels]]
 match = "room:*"
+publish = "open"
 presence = true
 push = "all"
 
@@ -51,7 +49,7 @@ export function answered(push) {
   });
 }
 
-// A connected client, gone when the test ends. `kind` is one of the four above; other options are phoenix.js's own.
+// A connected client, gone when the test ends. `kind` is one of those above; other options are phoenix.js's own.
 export function phoenixClient(t, server, {library, transport}, options = {}) {
   const socket = new library.Socket(server.url.replace("http:", "ws:") + "/socket", {transport, ...options});
   const opened = new Heard();
@@ -127,9 +125,10 @@ export function watchPresence(library, channel) {
 }
 
 // Stands before a server and passes on requests; `onUpgrade(request, socket)` decides what becomes of a WebSocket's.
-export async function front(t, server, onUpgrade) {
+export async function front(t, server, onUpgrade, onRequest = () => {}) {
   const sockets = new Set();
   const proxy = http.createServer((request, response) => {
+    onRequest(request);
     const onward = http.request(server.url + request.url, {method: request.method, headers: request.headers}, (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
       answer.pipe(response);

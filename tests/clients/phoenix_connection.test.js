@@ -5,6 +5,7 @@ import {after, before, describe, test} from "node:test";
 import {cuttable, until} from "./carillon.js";
 import {longPoll18, phoenixClient, startPhoenix, tokenOf, webSocket17, webSocket18} from "./phoenix_client.js";
 
+const transports = [["WebSocket", webSocket18], ["long-poll", longPoll18]];
 const jwtSecret = "a secret of more than thirty-two bytes";
 
 // As `carillon token` makes none.
@@ -56,7 +57,7 @@ describe("phoenix's connection", () => {
     assert.deepEqual(Object.keys(alice.messages[0]).sort(), ["event", "payload", "ref", "topic"]);
   });
 
-  for (const [name, kind] of [["WebSocket", webSocket18]]) {
+  for (const [name, kind] of transports) {
     test(`is refused over ${name} in a version that nobody speaks`, async (t) => {
       const alice = phoenixClient(t, server, kind, {vsn: "3.0.0"});
       await alice.errors.next();
@@ -121,20 +122,22 @@ describe("phoenix's connection", () => {
     assert.notEqual(second.response.epoch, epoch);
   });
 
-  test("comes back when an operator ended it", async (t) => {
-    const alice = phoenixClient(t, server, webSocket18, {params: {user_id: "ended"}});
-    const room = await alice.join("room:ended", {}, "said");
-    const {sessions} = await server.call("GET", "/api/sessions");
-    await server.call("DELETE", `/api/sessions/${sessions.find(({user}) => user === "ended").id}?reason=enough`);
-    const {code, reason} = await alice.closed.next();
-    assert.notEqual(code, 1000);
-    assert.equal(reason, "enough");
-    assert.equal((await room.push("said", {})).status, "ok");
-  });
+  for (const [name, kind] of transports) {
+    test(`over ${name} comes back when an operator ended it`, async (t) => {
+      const alice = phoenixClient(t, server, kind, {params: {user_id: `ended ${name}`}});
+      const room = await alice.join("room:ended");
+      const {sessions} = await server.call("GET", "/api/sessions");
+      const {id} = sessions.find(({user}) => user === `ended ${name}`);
+      await server.call("DELETE", `/api/sessions/${id}?reason=enough`);
+      const {code, reason} = await alice.closed.next();
+      assert.deepEqual([code, reason], kind.binary ? [1008, "enough"] : [3410, "session_gone"]);
+      assert.deepEqual(await room.push("said", {}), {status: "ok", response: {}});
+    });
+  }
 });
 
 describe("phoenix's tokens", () => {
-  for (const [name, kind] of [["WebSocket", webSocket18], ["long-poll", longPoll18]]) {
+  for (const [name, kind] of transports) {
     test(`say who a client is, over ${name}`, async (t) => {
       const server = await started(t, "--set", `auth.jwt_secrets=${jwtSecret}`);
       const token = await tokenOf("alice", jwtSecret);

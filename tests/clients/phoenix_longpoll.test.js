@@ -3,13 +3,26 @@ import assert from "node:assert/strict";
 import {describe, test} from "node:test";
 import {WebSocketServer} from "ws";
 import {until} from "./carillon.js";
-import {front, longPoll17, longPoll18, phoenixClient, startPhoenix, webSocket18} from "./phoenix_client.js";
+import {front, longPoll18, phoenixClient, startPhoenix, webSocket18} from "./phoenix_client.js";
 import {presenceTests} from "./phoenix_presence.js";
 import {topicTests} from "./phoenix_topics.js";
 
 describe("phoenix 1.8 over long-poll", () => topicTests(longPoll18));
-describe("phoenix 1.7 over long-poll", () => topicTests(longPoll17));
-describe("presence of phoenix 1.8 over long-poll", () => presenceTests(longPoll18));
+describe("presence of phoenix 1.8 over long-poll", () => presenceTests(longPoll18, "--set", "phoenix.poll_window=600ms"));
+
+test("an idle client over long-poll asks again and again, and stays connected", async (t) => {
+  const server = await startPhoenix("--set", "phoenix.poll_window=100ms");
+  t.after(() => server.stop());
+  let polls = 0;
+  const proxy = await front(t, server, () => {}, () => polls++);
+  const alice = phoenixClient(t, proxy, longPoll18);
+  const room = await alice.join("room:idle", {}, "said");
+  const before = polls;
+  await until(() => polls >= before + 10);
+  await server.publish("room:idle", "said", {});
+  await room.next();
+  assert.equal(alice.socket.establishedConnections, 1);
+});
 
 // A session lives on one loop; its requests may arrive on either.
 describe("phoenix over long-poll to a server of two loops", () => {
@@ -22,7 +35,7 @@ describe("phoenix over long-poll to a server of two loops", () => {
       t.after(() => (globalThis.fetch = fetch));
 
       const numbers = [...Array(16).keys()];
-      const clients = numbers.map((number) => phoenixClient(t, server, number % 2 ? longPoll17 : longPoll18, {params: {user_id: `user${number}`}}));
+      const clients = numbers.map((number) => phoenixClient(t, server, longPoll18, {params: {user_id: `user${number}`}}));
       const rooms = await Promise.all(clients.map((client) => client.attend("room:loops", {}, "n")));
       for (let round = 0; round < 10; round++) {
         const answers = await Promise.all(rooms.map((room, from) => room.push("n", {from, round})));
