@@ -120,11 +120,15 @@ export class Heard {
     if (this.#queue.length) return Promise.resolve(this.#queue.shift());
     const late = new Error("nothing was heard in time");  // Made here, so that it says who waited.
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(late), wait);
-      this.#waiting.push((value) => {
+      const waiting = (value) => {
         clearTimeout(timer);
         resolve(value);
-      });
+      };
+      const timer = setTimeout(() => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        reject(late);
+      }, wait);
+      this.#waiting.push(waiting);
     });
   }
 

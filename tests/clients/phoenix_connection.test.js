@@ -15,6 +15,9 @@ function expiredToken(user) {
   return `${signed}.${createHmac("sha256", jwtSecret).update(signed).digest("base64url")}`;
 }
 
+// Cut between two polls, a wire is not missed; so until it is.
+const lose = (wire, channel) => until(() => channel.state !== "joined" || wire.cut());
+
 async function started(t, ...options) {
   const server = await startPhoenix(...options);
   t.after(() => server.stop());
@@ -66,49 +69,51 @@ describe("phoenix's connection", () => {
     });
   }
 
-  for (const [name, kind] of [["1.8", webSocket18], ["1.7", webSocket17]]) {
-    test(`of ${name} comes back and joins again when it was lost`, async (t) => {
+  for (const [name, kind] of [...transports, ["WebSocket, version 1.7,", webSocket17]]) {
+    test(`over ${name} comes back and joins again when it was lost`, async (t) => {
       const wire = await cuttable(t, server.url);
       const alice = phoenixClient(t, wire, kind);
       const room = await alice.join("room:lost", {}, "said");
       for (let round = 0; round < 5; round++) {
-        wire.cut();
-        await until(() => room.channel.state !== "joined");
+        await lose(wire, room.channel);
         assert.equal((await room.push("said", {round})).status, "ok");  // The package keeps it until the channel is joined again.
         assert.deepEqual(await room.next(), {round});
       }
     });
   }
 
-  test("recovers what it missed, once and in order", async (t) => {
-    const wire = await cuttable(t, server.url);
-    const alice = phoenixClient(t, wire, webSocket18, {params: {positions: true}});
-    let since = null;
-    const told = [];
-    const room = alice.topic("room:recovered", () => ({since}));
-    const answers = [];
-    room.channel.on("n", ({n}, ref) => {
-      told.push(n);
-      since = ref;
+  for (const [name, kind] of transports) {
+    test(`over ${name} recovers what it missed, once and in order`, async (t) => {
+      const wire = await cuttable(t, server.url);
+      const alice = phoenixClient(t, wire, kind, {params: {positions: true}});
+      const room = `room:recovered ${name}`;
+      let since = null;
+      const told = [];
+      const {channel} = alice.topic(room, () => ({since}));
+      const answers = [];
+      channel.on("n", ({n}, ref) => {
+        told.push(n);
+        since = ref;
+      });
+      channel.join().receive("ok", (response) => answers.push(response));
+      await until(() => answers.length === 1);
+      since = {offset: answers[0].offset, epoch: answers[0].epoch};
+      let next = 0;
+      const ring = () => server.publish(room, "n", {n: next++});
+      await ring();
+      for (let round = 1; round <= 5; round++) {
+        await until(() => told.length === next);
+        await lose(wire, channel);
+        await ring();
+        await ring();
+        await until(() => answers.length > round);
+        await ring();
+      }
+      await until(() => told.length >= next);
+      assert.deepEqual(told, [...Array(next).keys()]);
+      assert.ok(answers.slice(1).every(({recovered}) => recovered === true));
     });
-    room.channel.join().receive("ok", (response) => answers.push(response));
-    await until(() => answers.length === 1);
-    since = {offset: answers[0].offset, epoch: answers[0].epoch};
-    let next = 0;
-    const ring = () => server.publish("room:recovered", "n", {n: next++});
-    await ring();
-    for (let round = 1; round <= 5; round++) {
-      await until(() => told.length === next);
-      wire.cut();
-      await ring();
-      await ring();
-      await until(() => answers.length > round);
-      await ring();
-    }
-    await until(() => told.length >= next);
-    assert.deepEqual(told, [...Array(next).keys()]);
-    assert.ok(answers.slice(1).every(({recovered}) => recovered === true));
-  });
+  }
 
   test("is told when it cannot recover", async (t) => {
     await server.publish("room:forgotten", "n", {n: 1});

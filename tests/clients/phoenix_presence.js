@@ -116,6 +116,11 @@ export function presenceTests(kind, ...serverOptions) {
     }
     const observer = await attend(t, "observer", "room:story");
     await shows(observer, [...names(), "observer"].sort().join(" "));
+
+    for (const {socket} of people.map(({client}) => client)) socket.disconnect();
+    await shows(observer, "observer");
+    const sessions = async () => (await server.call("GET", "/api/sessions")).sessions.map(({user}) => user);
+    await until(async () => (await sessions()).join() === "observer");
   });
 }
 

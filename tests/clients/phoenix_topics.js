@@ -113,7 +113,8 @@ export function topicTests(kind) {
     const stream = new EventSource(`${server.url}/api/events?channel=room:mixed`);
     t.after(() => stream.close());
     stream.onmessage = (message) => streamed.add(JSON.parse(message.data));
-    await new Promise((resolve) => (stream.onopen = resolve));
+    const subscribed = ({protocol, subscriptions}) => protocol === "sse" && subscriptions === 1;
+    await until(async () => (await server.call("GET", "/api/sessions")).sessions.some(subscribed));
 
     await room.push("said", {text: "to all"});
     for (const {channel, event, data} of [await heard.next(), await streamed.next()]) {
