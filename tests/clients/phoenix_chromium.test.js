@@ -53,9 +53,12 @@ describe("phoenix.js in Chromium", () => {
     page.on("pageerror", (error) => failures.push(error));
     t.after(() => assert.deepEqual(failures, []));
     await page.goto(`${origin}/${version}/`);
-    await page.evaluate((url, options) => connect(url, options), server.url.replace("http:", "ws:") + "/socket", options);
+    const url = server.url.replace("http:", "ws:") + "/socket";
+    const connect = () => page.evaluate((url, options) => connect(url, options), url, options);
+    await connect();
     return {
       page,
+      connect,
       attend: (...args) => page.evaluate((...args) => attend(...args), ...args),
       push: (...args) => page.evaluate((...args) => push(...args), ...args),
       heard: async (count) => {
@@ -94,9 +97,12 @@ describe("phoenix.js in Chromium", () => {
     await bob.page.goto(origin + "/1.7/");
     await alice.shows("alice");
     await bob.page.goBack();
-    const kept = await bob.page.evaluate(() => channel !== undefined);
+    const kept = await bob.page.evaluate(() => socket !== undefined);
     t.diagnostic(kept ? "from the back-forward cache" : "loaded anew");
-    if (!kept) return;
+    if (!kept) {
+      await bob.connect();
+      await bob.attend("room:away");
+    }
     await Promise.all([alice.shows("alice bob"), bob.shows("alice bob")]);
   });
 
