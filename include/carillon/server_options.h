@@ -173,12 +173,18 @@ struct SseOptions {
 
 // Phoenix Channels.
 struct PhoenixOptions {
-  // The socket's path, as its clients are given it: WebSockets are at `<path>/websocket`.
+  // The socket's path, as its clients are given it: WebSockets are at `<path>/websocket`, long-polls at
+  // `<path>/longpoll`.
   std::string path = "/socket";
   EventNames event_names = EventNames::kUnderscore;
   // Topics that one connection may have joined; one more is refused with "too many channels joined". So it is beyond
   // `subscriptions_per_client`.
   std::size_t topics_max = 100;
+  // How long a poll is held while nothing waits for its client; a session without a poll for one and a half times as long is
+  // over. phoenix.js gives a poll up after 20 s.
+  Milliseconds poll_window = std::chrono::seconds(10);
+  // Long-poll sessions at a time; each loop has its equal part. Beyond it a new one is refused, and its client tries again.
+  std::size_t poll_sessions_max = 10'000;
 
   friend bool operator==(const PhoenixOptions&, const PhoenixOptions&) = default;
 };

@@ -147,6 +147,7 @@ Result<void> check_channels(const std::vector<ChannelRule>& rules) {
 
 Result<void> check_paths(const ServerOptions& options) {
   const std::string phoenix_websocket = options.phoenix.path + "/websocket";
+  const std::string phoenix_longpoll = options.phoenix.path + "/longpoll";
   std::vector<std::pair<std::string_view, std::string_view>> paths = {{"http.api_path", options.http.api_path},
                                                                       {"http.health_path", options.http.health_path},
                                                                       {"http.metrics_path", options.http.metrics_path},
@@ -154,6 +155,7 @@ Result<void> check_paths(const ServerOptions& options) {
                                                                       {"sse.path", options.sse.path},
                                                                       {"phoenix.path", options.phoenix.path},
                                                                       {"Phoenix's WebSocket", phoenix_websocket},
+                                                                      {"Phoenix's long-poll", phoenix_longpoll},
                                                                       {"webhooks.github_path", options.webhooks.github_path},
                                                                       {"webhooks.gitea_path", options.webhooks.gitea_path}};
   if (options.enable_echo) paths.emplace_back("the echo service", "/echo");

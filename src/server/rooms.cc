@@ -46,8 +46,17 @@ void Rooms::open_protocols(Routes& routes, const ChannelTextOptions& text_option
 }
 
 void Rooms::open_phoenix(Routes& routes, const ChannelTextOptions& text_options) {
-  PhoenixParts parts{
-      .shard = shard_, .identify = identify(), .rule_for = phoenix_topic_rules(runtime_.rules()), .text_options = text_options};
+  PhoenixParts parts{.shard = shard_,
+                     .random = runtime_.random(),
+                     .identify = identify(),
+                     .rule_for = phoenix_topic_rules(runtime_.rules()),
+                     .may_use_origin =
+                         [&origins = runtime_.origins()](const HttpRequest& request) {
+                           return origins.may_use(request.headers.get("Origin"), request.headers.get("Host"));
+                         },
+                     .text_options = text_options,
+                     .message_bytes_max = runtime_.options().limits.message_bytes,
+                     .siblings = runtime_.phoenix_siblings()};
   phoenix_ = std::make_unique<PhoenixRoom>(std::move(parts), runtime_.options().phoenix);
   phoenix_->add_routes(routes);
 }

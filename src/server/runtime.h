@@ -19,6 +19,7 @@
 #include "os/epoll_loop.h"
 #include "os/system_clock.h"
 #include "os/tcp_listener.h"
+#include "protocol/phoenix/phoenix_polls.h"
 #include "server/channel_policy.h"
 #include "transport/edge.h"
 
@@ -45,6 +46,8 @@ class Runtime {
   Clock& clock() { return clock_; }
   Random& random() { return random_; }
   const ChannelRules& rules() const { return rules_; }
+  const Origins& origins() const { return edge_shared_.origins; }
+  PhoenixSiblings& phoenix_siblings() { return phoenix_siblings_; }
   EpollLoop& loop(std::size_t index) { return *lanes_[index]->loop; }
   const Edge& edge(std::size_t index) const { return *lanes_[index]->edge; }
   std::size_t lane_count() const { return lanes_.size(); }
@@ -90,6 +93,7 @@ class Runtime {
   PeerAddress address_;
   std::vector<Task> stop_hooks_;
   std::vector<std::unique_ptr<Lane>> lanes_;
+  PhoenixSiblings phoenix_siblings_;  // Ends between the rooms and the loops.
   std::unique_ptr<CallbackTimer> expire_timer_;
   std::size_t loop_count_ = 1;
   const std::int64_t started_ms_;

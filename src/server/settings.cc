@@ -446,13 +446,21 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
       text<S>(FIELD(phoenix.path), path,
               {"phoenix", "path",
                "The socket that Phoenix Channels clients are given: `new Socket(\"/socket\")`. WebSockets are served at "
-               "`/socket/websocket`."}),
+               "`/socket/websocket`, long-polls at `/socket/longpoll`."}),
       choice<S>(FIELD(phoenix.event_names), event_names,
                 {"phoenix", "event_names", "How event kinds are written for Phoenix clients, as `native.event_names`."}),
       count<S>(FIELD(phoenix.topics_max), {1, 1'000'000},
                {"phoenix", "topics_max",
                 "Topics that one connection may have joined; one more is refused. `limits.subscriptions_per_client` holds "
                 "too."}),
+      duration<S>(FIELD(phoenix.poll_window), {Milliseconds(100), seconds(19)},
+                  {"phoenix", "poll_window",
+                   "How long a long-poll is held while there is nothing to answer; a session without a poll for one and a half "
+                   "times as long is over. phoenix.js gives a poll up after 20 s."}),
+      count<S>(FIELD(phoenix.poll_sessions_max), {0, 10'000'000},
+               {"phoenix", "poll_sessions_max",
+                "Long-poll sessions at a time; each loop has its equal part. Beyond it a new one is refused, and its client "
+                "tries again."}),
 
       duration<S>(FIELD(presence.period), {Milliseconds(0), minutes(1)},
                   {"presence", "period",

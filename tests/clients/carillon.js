@@ -2,12 +2,18 @@
 import assert from "node:assert/strict";
 import {spawn} from "node:child_process";
 import {once} from "node:events";
+import {mkdtemp, rm, writeFile} from "node:fs/promises";
+import net from "node:net";
+import {tmpdir} from "node:os";
+import path from "node:path";
+import {setTimeout as delay} from "node:timers/promises";
 import {fileURLToPath} from "node:url";
 
-const program = process.env.CARILLON_PROGRAM ?? fileURLToPath(new URL("../../build/release/carillon", import.meta.url));
+export const program = process.env.CARILLON_PROGRAM ?? fileURLToPath(new URL("../../build/release/carillon", import.meta.url));
 
 export async function startServer(...options) {
-  const child = spawn(program, ["serve", "--memory", "--listen", "127.0.0.1:0", ...options], {
+  const where = options.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
+  const child = spawn(program, ["serve", "--memory", ...where, ...options], {
     stdio: ["ignore", "pipe", "pipe"],
     env: {...process.env, CARILLON_SERVER_DRAIN_TIME: "100ms"},
   });
@@ -27,6 +33,7 @@ export async function startServer(...options) {
   return {
     url,
     wsUrl: url.replace("http:", "ws:") + "/ws",
+    address: new URL(url).host,
     async publish(channel, event, data) {
       return this.call("POST", "/api/publish", {channel, event, data});
     },
@@ -43,7 +50,59 @@ export async function startServer(...options) {
       clearTimeout(timer);
       assert.equal(code, 0, log);
     },
+    async kill() {
+      child.kill("SIGKILL");
+      await exit;
+    },
   };
+}
+
+// With a configuration file, which is gone again when the server listens.
+export async function startConfigured(toml, ...options) {
+  const directory = await mkdtemp(path.join(tmpdir(), "carillon-clients-"));
+  try {
+    const file = path.join(directory, "carillon.toml");
+    await writeFile(file, toml);
+    return await startServer("--config", file, ...options);
+  } finally {
+    await rm(directory, {recursive: true});
+  }
+}
+
+// A wire between client and server that can be cut.
+export async function cuttable(t, to) {
+  const {hostname, port} = new URL(to);
+  const sockets = new Set();
+  const proxy = net.createServer((client) => {
+    const upstream = net.connect(Number(port), hostname);
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on("error", () => {});
+      socket.on("close", () => {
+        sockets.delete(socket);
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    client.pipe(upstream).pipe(client);
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const cut = () => sockets.forEach((socket) => socket.destroy());
+  t.after(() => {
+    cut();
+    proxy.close();
+  });
+  return {url: `http://127.0.0.1:${proxy.address().port}`, cut};
+}
+
+// Waits until `holds` does; `told` says what was there instead.
+export async function until(holds, told = () => "", wait = 10_000) {
+  const deadline = Date.now() + wait;
+  while (!(await holds())) {
+    if (Date.now() > deadline) assert.fail(`in ${wait} ms it did not come true that ${holds}: ${told()}`);
+    await delay(5);
+  }
 }
 
 // Messages of an emitter as promises: `next()` waits for one, at most `wait` milliseconds.
@@ -59,12 +118,17 @@ export class Heard {
 
   next(wait = 10_000) {
     if (this.#queue.length) return Promise.resolve(this.#queue.shift());
+    const late = new Error("nothing was heard in time");  // Made here, so that it says who waited.
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error("nothing was heard in time")), wait);
-      this.#waiting.push((value) => {
+      const waiting = (value) => {
         clearTimeout(timer);
         resolve(value);
-      });
+      };
+      const timer = setTimeout(() => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        reject(late);
+      }, wait);
+      this.#waiting.push(waiting);
     });
   }
 

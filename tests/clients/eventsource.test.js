@@ -1,10 +1,8 @@
 // The `eventsource` client: hears, and resumes by itself after its connection was dropped.
 import assert from "node:assert/strict";
-import {once} from "node:events";
-import net from "node:net";
 import {after, before, test} from "node:test";
 import {EventSource} from "eventsource";
-import {Heard, startServer} from "./carillon.js";
+import {cuttable, Heard, startServer} from "./carillon.js";
 
 let server;
 before(async () => {
@@ -23,33 +21,6 @@ function listen(t, url) {
   source.onmessage = (message) => heard.add(JSON.parse(message.data));
   source.addEventListener("reset", () => heard.add("reset"));
   return {heard, opened};
-}
-
-// A wire between client and server that can be cut.
-async function cuttable(t, to) {
-  const {hostname, port} = new URL(to);
-  const sockets = new Set();
-  const proxy = net.createServer((client) => {
-    const upstream = net.connect(Number(port), hostname);
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on("error", () => {});
-      socket.on("close", () => {
-        sockets.delete(socket);
-        client.destroy();
-        upstream.destroy();
-      });
-    }
-    client.pipe(upstream).pipe(client);
-  });
-  proxy.listen(0, "127.0.0.1");
-  await once(proxy, "listening");
-  const cut = () => sockets.forEach((socket) => socket.destroy());
-  t.after(() => {
-    cut();
-    proxy.close();
-  });
-  return {url: `http://127.0.0.1:${proxy.address().port}`, cut};
 }
 
 test("hears several channels", async (t) => {

@@ -5,10 +5,20 @@ namespace carillon {
 PhoenixRoom::PhoenixRoom(PhoenixParts parts, const PhoenixOptions& options)
     : shared_(parts.shard, std::move(parts.rule_for), parts.text_options, options.topics_max),
       door_(parts.shard.loop(), std::move(parts.identify), options.event_names),
+      polls_({.shared = shared_,
+              .encodings = encodings_,
+              .door = door_,
+              .random = parts.random,
+              .may_use_origin = std::move(parts.may_use_origin),
+              .siblings = parts.siblings},
+             {.window = Millis(options.poll_window),
+              .sessions_max = options.poll_sessions_max,
+              .message_bytes_max = parts.message_bytes_max}),
       options_(options) {}
 
 void PhoenixRoom::add_routes(Routes& routes) {
   routes.add("*", options_.path + "/websocket", [this](ExchangePtr exchange) { accept(std::move(exchange)); });
+  routes.add("*", options_.path + "/longpoll", [this](ExchangePtr exchange) { polls_.answer(std::move(exchange)); });
 }
 
 void PhoenixRoom::accept(ExchangePtr exchange) {

@@ -75,11 +75,11 @@ PhoenixDialog::PhoenixDialog(PhoenixShared& shared, Link& link, const PhoenixSta
       life_min_ends_(shared.shard.loop().now() + PhoenixShared::kLifeMin) {}
 
 PhoenixDialog::~PhoenixDialog() {
-  shared_.closing_delay.forget(*this, life_min_ends_);
+  shared_.held.remove(*this, life_min_ends_);
 }
 
 void PhoenixDialog::on_link_closed() {
-  shared_.closing_delay.forget(*this, life_min_ends_);
+  shared_.held.remove(*this, life_min_ends_);
   session_.end(EndReason::kClientLeft);
 }
 
@@ -291,8 +291,11 @@ void PhoenixDialog::fault(const Error& error, MessageKind kind) {
   fault_code_ = unsupported ? kCloseUnsupportedData : kCloseInvalidPayload;
   fault_text_ = error.text;
   session_.end(EndReason::kClientLeft);
-  if (shared_.closing_delay.hold(*this, life_min_ends_)) return link_.flush();
-  link_.close(fault_code_, fault_text_);
+  if (shared_.shard.loop().now() >= life_min_ends_ || shared_.held.size() >= PhoenixShared::kHeldMax) {
+    return link_.close(fault_code_, fault_text_);
+  }
+  shared_.held.add(*this, life_min_ends_);
+  link_.flush();  // The session has ended and does not do it any more.
 }
 
 Ticket PhoenixDialog::expect(const PhoenixAddress& address, const Topic& topic) {

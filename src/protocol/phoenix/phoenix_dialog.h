@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "hub/shard.h"
 #include "protocol/dialog.h"
-#include "protocol/phoenix/closing_delay.h"
+#include "protocol/phoenix/deadline_list.h"
 #include "protocol/phoenix/phoenix_encoding.h"
 #include "protocol/phoenix/phoenix_join.h"
 #include "protocol/phoenix/phoenix_state_frames.h"
@@ -31,7 +31,9 @@ struct PhoenixShared {
   PhoenixShared(Shard& on_shard, PhoenixTopicRules rules, ChannelTextOptions texts, std::size_t topics)
       : shard(on_shard), rule_for(std::move(rules)), text_options(texts), topics_max(topics) {}
 
-  // Connections that misbehaved within their first seconds are kept so long before they are closed, this many at a time.
+  // Whom the server would close for what it sent is kept until its connection has lived so long: phoenix.js connects again
+  // 10 ms after the loss of a connection that had once been open, and never slows down. This many at a time; more are closed at
+  // once.
   static constexpr Millis kLifeMin{5'000};
   static constexpr std::size_t kHeldMax = 1'000;
 
@@ -42,7 +44,7 @@ struct PhoenixShared {
   PhoenixReader reader;
   PhoenixJoinReader join_reader;
   PhoenixStateFrames state_frames{shard.loop()};
-  ClosingDelay closing_delay{shard.loop(), kHeldMax};
+  DeadlineList held{shard.loop()};
 };
 
 struct PhoenixStart {
@@ -52,7 +54,7 @@ struct PhoenixStart {
   std::string presence_key;  // That the client asks for, unless a join asks for another.
 };
 
-class PhoenixDialog final : public Dialog, private SessionClient, private ClosingDelay::Held {
+class PhoenixDialog final : public Dialog, private SessionClient, private DeadlineList::Member {
  public:
   PhoenixDialog(PhoenixShared& shared, Link& link, const PhoenixStart& start);
   ~PhoenixDialog() override;
@@ -100,7 +102,7 @@ class PhoenixDialog final : public Dialog, private SessionClient, private Closin
   void on_unsubscribed(std::string_view channel, std::string_view reason, bool crash) override;
   void on_announcement(const Bytes& text) override;
   void on_end_wanted(EndReason reason, std::string_view text) override;
-  void on_held_long_enough() override { link_.close(fault_code_, fault_text_); }
+  void on_deadline() override { link_.close(fault_code_, fault_text_); }
   std::string peer_text() const override { return link_.peer().text; }
 
   PhoenixVersion version() const { return encoding_.form().version; }

@@ -82,14 +82,18 @@ class PhoenixDialogTest : public ::testing::Test {
 
   World world;
   IdentityPtr identity;
+  PhoenixSiblings siblings;
   PhoenixRoom room{{.shard = *world.shards[0],
+                    .random = world.random,
                     .identify = [this](const Exchange&, std::string_view) { return identity; },
                     .rule_for =
                         [](std::string_view channel) {
                           return PhoenixTopicRule{.to_others = channel.starts_with("quiet"),
                                                   .presence = channel.starts_with("lobby")};
                         },
-                    .text_options = {}},
+                    .may_use_origin = [](const HttpRequest&) { return true; },
+                    .text_options = {},
+                    .siblings = siblings},
                    {.topics_max = 3}};
   RoutesDouble routes;
 };
@@ -510,7 +514,15 @@ TEST(PhoenixDoor, RefusesWhoIsNotWhoTheySay) {
     shown = token;
     return Error{ErrorKind::kUnauthorized, "the token expired 12 s ago"};
   };
-  PhoenixRoom room({.shard = *world.shards[0], .identify = identify, .rule_for = [](auto) { return PhoenixTopicRule(); }}, {});
+  PhoenixSiblings siblings;
+  PhoenixRoom room({.shard = *world.shards[0],
+                    .random = world.random,
+                    .identify = identify,
+                    .rule_for = [](std::string_view) { return PhoenixTopicRule(); },
+                    .may_use_origin = [](const HttpRequest&) { return true; },
+                    .text_options = {},
+                    .siblings = siblings},
+                   {});
   RoutesDouble routes;
   room.add_routes(routes);
   const auto answer =

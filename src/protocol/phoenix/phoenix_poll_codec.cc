@@ -89,4 +89,12 @@ std::string phoenix_poll_status(PhoenixPollStatus status) {
   return fmt::format(R"({{"status":{}}})", static_cast<int>(status));
 }
 
+HttpResponse phoenix_poll_response(std::string body) {
+  HttpResponse response;
+  response.headers.add("Content-Type", "application/json; charset=utf-8");
+  response.headers.add("Cache-Control", "no-store");
+  response.body = std::move(body);
+  return response;
+}
+
 }  // namespace carillon

@@ -10,6 +10,7 @@
 
 #include "carillon/result.h"
 #include "protocol/link.h"
+#include "wire/http/http_message.h"
 
 namespace carillon {
 
@@ -41,12 +42,17 @@ std::string phoenix_poll_messages(std::string_view token, std::string_view colle
 
 enum class PhoenixPollStatus : std::uint16_t {
   kOk = 200,
+  kBadRequest = 400,
   kForbidden = 403,
-  kTimeout = 408,  // The session did not take the frames in time.
   kGone = 410,
+  kTooLarge = 413,
+  kNoRoom = 500,  // For a new session. Clients try again at this, and know no 503.
 };
 
 // {"status":200}
 std::string phoenix_poll_status(PhoenixPollStatus status);
+
+// One of these as the answer.
+HttpResponse phoenix_poll_response(std::string body);
 
 }  // namespace carillon

@@ -1,0 +1,165 @@
+#include "protocol/phoenix/phoenix_polls.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "protocol/phoenix/phoenix_poll_token.h"
+
+namespace carillon {
+namespace {
+
+HttpResponse status_response(PhoenixPollStatus status) {
+  HttpResponse response = phoenix_poll_response(phoenix_poll_status(status));
+  if (status == PhoenixPollStatus::kBadRequest || status == PhoenixPollStatus::kTooLarge) {
+    response.status = static_cast<int>(status);
+  }
+  return response;
+}
+
+// Leave to send what phoenix.js sends; that the origin may read answers, transport says.
+HttpResponse preflight(const HttpRequest& request) {
+  HttpResponse response;
+  response.headers.add("Access-Control-Allow-Headers", std::string(request.headers.get("Access-Control-Request-Headers")));
+  response.headers.add("Access-Control-Allow-Methods", "get, post, options");
+  response.headers.add("Access-Control-Max-Age", "3600");
+  return response;
+}
+
+// Of the query's tokens the last is the transport's, behind one of the application's own.
+std::string poll_token(const HttpRequest& request) {
+  if (const std::string* const header = request.headers.find("X-Phoenix-Longpoll-Token")) return *header;
+  const std::vector<std::string> tokens = request.query_values("token");
+  return tokens.empty() ? std::string() : tokens.back();
+}
+
+// A request whose session is gone, as it looks to Identify: without the transport's token, which says nothing of the user.
+class Opening final : public Exchange {
+ public:
+  explicit Opening(const Exchange& exchange)
+      : request_(exchange.request()), peer_(exchange.peer()), path_values_(exchange.path_values()) {
+    std::string kept;
+    for (std::string_view rest = request_.query; !rest.empty();) {
+      const std::string_view pair = rest.substr(0, rest.find('&'));
+      rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
+      if (pair.starts_with("token=") && phoenix_poll_place(pair.substr(6))) continue;
+      kept += (kept.empty() ? "" : "&") + std::string(pair);
+    }
+    request_.query = std::move(kept);
+  }
+
+  const HttpRequest& request() const override { return request_; }
+  PeerAddress peer() const override { return peer_; }
+  const PathValues& path_values() const override { return path_values_; }
+
+ private:
+  // It is only looked at.
+  void on_gone(Task) override {}
+  void on_drain(Task) override {}
+  void reply(HttpResponse, ReplySent) override {}
+  void open_stream(HttpResponse, StreamOptions, OpenDialog) override {}
+  void accept_websocket(WebSocketAcceptance, OpenDialog) override {}
+
+  HttpRequest request_;
+  const PeerAddress peer_;
+  const PathValues path_values_;
+};
+
+}  // namespace
+
+PhoenixPolls::PhoenixPolls(PhoenixPollParts parts, const PhoenixPollLimits& limits)
+    : parts_(std::move(parts)),
+      limits_(limits),
+      loop_(parts_.shared.shard.loop()),
+      place_(parts_.siblings.add(loop_, *this)),
+      deadlines_(loop_) {}
+
+PhoenixPolls::~PhoenixPolls() = default;
+
+void PhoenixPolls::answer(ExchangePtr exchange) {
+  const HttpRequest& request = exchange->request();
+  if (!parts_.may_use_origin(request)) return exchange->reply(status_response(PhoenixPollStatus::kForbidden));
+  if (request.method == "OPTIONS") return exchange->reply(preflight(request));
+  if (request.method != "GET" && request.method != "POST") {
+    return exchange->reply(status_response(PhoenixPollStatus::kBadRequest));
+  }
+  std::string token = poll_token(request);
+  const std::optional<std::size_t> place = phoenix_poll_place(token);
+  if (!place || *place >= parts_.siblings.count()) return serve(std::move(exchange), {});
+  parts_.siblings.hand_over(
+      place_, *place, std::move(exchange),
+      [token = std::move(token)](PhoenixPolls& polls, ExchangePtr taken) { polls.serve(std::move(taken), token); });
+}
+
+void PhoenixPolls::serve(ExchangePtr exchange, const std::string& token) {
+  PhoenixPoll* const session = find(token);
+  if (exchange->request().method == "POST") return send(std::move(exchange), session);
+  if (session == nullptr) return open(std::move(exchange));
+  session->poll(std::move(exchange));
+}
+
+void PhoenixPolls::open(ExchangePtr exchange) {
+  const Result<PhoenixOpening> opening = parts_.door.open(Opening(*exchange));
+  if (!opening) return exchange->reply(status_response(PhoenixPollStatus::kForbidden));
+  if (!has_room()) return exchange->reply(status_response(PhoenixPollStatus::kNoRoom));
+  std::string token = make_phoenix_poll_token(place_, parts_.random);
+  auto session = std::make_unique<PhoenixPoll>(*this, token, exchange->peer());
+  session->open(std::make_unique<PhoenixDialog>(parts_.shared, *session,
+                                                PhoenixStart{.encoding = &parts_.encodings.of(opening->form),
+                                                             .identity = opening->identity,
+                                                             .user_agent = opening->user_agent,
+                                                             .presence_key = opening->presence_key}));
+  exchange->reply(phoenix_poll_response(phoenix_poll_opened(token)));
+  sessions_.emplace(std::move(token), std::move(session));
+}
+
+bool PhoenixPolls::has_room() {
+  const std::size_t loops = parts_.siblings.count();
+  if (sessions_.size() < (limits_.sessions_max + loops - 1) / loops) return true;
+  if (log_.may_write(loop_.now())) {
+    log_warning("phoenix long-poll session refused: there are {} on this loop already; others_unlogged={}", sessions_.size(),
+                log_.take_left_out());
+  }
+  return false;
+}
+
+// What a body holds is taken whole or not at all, but for frames behind one that ends the session.
+void PhoenixPolls::send(ExchangePtr exchange, PhoenixPoll* session) {
+  if (session == nullptr) return exchange->reply(status_response(PhoenixPollStatus::kGone));
+  const HttpRequest& request = exchange->request();
+  const auto frames = read_phoenix_poll_body(request.headers.get("Content-Type"), request.body);
+  const auto too_large = [this](const PhoenixPollFrame& frame) { return frame.bytes().size() > limits_.message_bytes_max; };
+  if (!frames && frames.error().kind != ErrorKind::kTooLarge) {
+    return exchange->reply(status_response(PhoenixPollStatus::kBadRequest));
+  }
+  if (!frames || std::ranges::any_of(*frames, too_large)) {
+    return exchange->reply(status_response(PhoenixPollStatus::kTooLarge));
+  }
+  for (const PhoenixPollFrame& frame : *frames) {
+    if (!session->take(frame.bytes(), frame.kind)) return exchange->reply(status_response(PhoenixPollStatus::kGone));
+  }
+  exchange->reply(status_response(PhoenixPollStatus::kOk));
+}
+
+PhoenixPoll* PhoenixPolls::find(std::string_view token) {
+  const auto found = sessions_.find(token);
+  return found == sessions_.end() ? nullptr : found->second.get();
+}
+
+// --- For sessions
+
+const Encoding& PhoenixPolls::framed(const Encoding& inner) {
+  for (const auto& known : encodings_) {
+    if (&known->inner() == &inner) return *known;
+  }
+  return *encodings_.emplace_back(std::make_unique<PhoenixPollEncoding>(inner));
+}
+
+void PhoenixPolls::remove(PhoenixPoll& session) {
+  const auto found = sessions_.find(session.token());
+  if (found == sessions_.end()) return;
+  std::unique_ptr<Disposable> closed = std::move(found->second);
+  sessions_.erase(found);
+  loop_.dispose(std::move(closed));
+}
+
+}  // namespace carillon
