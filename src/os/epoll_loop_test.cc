@@ -22,6 +22,9 @@ class EpollLoopTest : public ::testing::Test {
     thread_.join();
   }
 
+  // Until a task stops the loop.
+  void wait() { thread_.join(); }
+
   std::unique_ptr<EpollLoop> loop = *EpollLoop::create();
 
  private:
@@ -47,7 +50,7 @@ TEST_F(EpollLoopTest, TasksOfEachPosterRunInTheirOrder) {
     });
   }
   for (std::thread& poster : posters) poster.join();
-  stop();
+  wait();
   EXPECT_TRUE(in_order);
   EXPECT_TRUE(on_the_thread);
   EXPECT_EQ(done, kPosters * kTasks);

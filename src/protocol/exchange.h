@@ -67,7 +67,8 @@ class Exchange {
   // `sent` may be empty.
   virtual void reply(HttpResponse response, ReplySent sent) = 0;
 
-  // Sends the head now and keeps the body open; what the dialog queues is the body. A client cannot send on such a link.
+  // Keeps the body open; what the dialog queues is the body. The head leaves with the first of it, so that a client that sees
+  // the head finds all done that the dialog does before. A client cannot send on such a link.
   virtual void open_stream(HttpResponse head, StreamOptions options, OpenDialog open) = 0;
 
   // Completes the WebSocket handshake. A request that is no proper handshake, or whose Origin is not allowed, is refused

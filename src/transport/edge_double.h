@@ -185,7 +185,12 @@ class EdgeWorld {
     router.add("POST", "/later", [this](ExchangePtr exchange) { parked.push_back(std::move(exchange)); });
     router.add("GET", "/never", [](ExchangePtr) {});
     router.add("GET", "/ws", [this](ExchangePtr exchange) { accept(std::move(exchange)); });
-    router.add("GET", "/stream", [this](ExchangePtr exchange) { open_stream(std::move(exchange)); });
+    router.add("GET", "/stream", [this](ExchangePtr exchange) {
+      const std::size_t before = dialogs;
+      open_stream(std::move(exchange));
+      if (dialogs > before) dialog->link.flush();  // As a dialog that has said something.
+    });
+    router.add("GET", "/quiet_stream", [this](ExchangePtr exchange) { open_stream(std::move(exchange)); });
     edge->start();
   }
   // In the server's order: what rooms hold, then the edge, then the loop.
@@ -218,6 +223,7 @@ class EdgeWorld {
   std::unique_ptr<Dialog> make_dialog(Link& link) {
     auto made = std::make_unique<DialogDouble>(link);
     dialog = made.get();
+    ++dialogs;
     return made;
   }
 
@@ -241,6 +247,7 @@ class EdgeWorld {
   std::unique_ptr<Edge> edge;
   std::vector<ExchangePtr> parked;
   DialogDouble* dialog = nullptr;  // Made last.
+  std::size_t dialogs = 0;         // Ever made.
   int asked = 0;
 
  private:

@@ -29,7 +29,6 @@ void EventStream::open(OpenDialog open, std::string_view head) {
   dialog_ = open(*this);
   CHECK(dialog_ != nullptr);
   dialog_->outbox().push_urgent(Frame::make(edge_.frame_memory(), head, {}));
-  flush();
 }
 
 const Encoding& EventStream::framed(const Encoding& inner, MessageKind) {

@@ -39,6 +39,13 @@ TEST_F(EventStreamTest, TheBodyGoesOnInChunks) {
   EXPECT_EQ(world.edge->counters().event_streams.get(), 1u);
 }
 
+TEST_F(EventStreamTest, TheHeadWaitsForWhatTheDialogDoesFirst) {
+  const auto peer = open("GET /quiet_stream HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(peer->received(), "");
+  world.dialog->say("data: 1\n\n");
+  EXPECT_THAT(peer->received(), EndsWith("\r\n\r\n9\r\ndata: 1\n\n\r\n"));
+}
+
 TEST_F(EventStreamTest, OlderClientsReadUntilTheEnd) {
   const auto peer = open("GET /stream HTTP/1.0\r\n\r\n");
   const std::string head = peer->received();
