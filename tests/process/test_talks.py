@@ -11,6 +11,13 @@ TALKS = ROOT / "tests/talk"
 VERBS = ("open", "listen", "ask", "answers", "closes", "closed")
 KINDS = {"uuid": "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "epoch": "[0-9a-f]{1,16}", "seconds": "[0-9]{10}",
          "number": "[0-9]{1,20}", "cursor": "[!-~]+", "more": '[^"]*'}
+# What is asked at the end, and answered behind all that was queued: by whether it is Phoenix, and its second version.
+LAST_WORDS = {
+    (False, False): ('{"type":"ping","id":"the end"}', '{"type":"pong","id":"the end"}'),
+    (True, False): ('{"topic":"phoenix","event":"heartbeat","payload":{},"ref":"the end"}',
+                    '{"topic":"phoenix","event":"phx_reply","ref":"the end","payload":{"status":"ok","response":{}}}'),
+    (True, True): ('[null,"the end","phoenix","heartbeat",{}]',
+                   '[null,"the end","phoenix","phx_reply",{"status":"ok","response":{}}]')}
 PATIENCE = 10
 LONGEST_PASS = 3.0  # Talks that need more time are for the simulated world.
 
@@ -25,7 +32,7 @@ def read_talk(path):
             config.append(line[2:])
         elif line.startswith("@ "):
             lines.append((number, "", "@", line[2:]))
-        elif found := re.fullmatch(r"(\w*)(>>|>|<)(?: (.*))?", line):
+        elif found := re.fullmatch(r"(\w*)(>>|>|<<|<)(?: (.*))?", line):
             lines.append((number, found[1], found[2], found[3] or ""))
         else:
             client, rest = ("", line) if line.split(" ")[0] in VERBS else line.split(" ", 1)
@@ -73,6 +80,7 @@ class Speaker:
         socket = RawWebSocket(self.server, path=target, headers=fields, timeout=PATIENCE)
         if socket.status == 101:
             self.socket = socket
+            self.last_words = LAST_WORDS["/socket/" in target, "vsn=2" in target]
         else:
             self.answer = (socket.status, socket.read(int(socket.headers.get("content-length", 0))).decode())
             socket.close()
@@ -105,8 +113,8 @@ class Speaker:
         if self.stream:
             return next(self.lines)
         message = self.socket.read_message()
-        assert message is not None and message[0] == TEXT, message
-        return message[1].decode()
+        assert message is not None and message[0] in (TEXT, BINARY), message
+        return message[1].decode() if message[0] == TEXT else "binary " + message[1].hex()
 
     def closed(self):
         """The close code; for an event stream nothing, once it has ended."""
@@ -130,9 +138,10 @@ class Speaker:
         """What is left, if anything. Whatever was queued comes before the pong; a stream's silence cannot be proved here."""
         if self.socket is None:
             return None
-        self.send('{"type":"ping","id":"the end"}')
+        question, answer = self.last_words
+        self.send(question)
         heard = self.hear()
-        return None if heard == '{"type":"pong","id":"the end"}' else heard
+        return None if heard == answer else heard
 
 
 class Player:
@@ -149,6 +158,8 @@ class Player:
             speaker.send(bytes.fromhex(text))
         elif sign == "<":
             self.compare(text, speaker.hear())
+        elif sign == "<<":
+            self.compare("binary " + text, speaker.hear())
         elif sign == "answers":
             status, body = speaker.answer
             self.compare(text, f"{status} {body}" if " " in text else str(status))

@@ -6,14 +6,20 @@
 namespace carillon {
 namespace {
 
-// Ends each message where it is to be cut again. No message holds such a byte.
+// Ends each message where it is to be cut again. No text holds such a byte, and bytes are written in hexadecimal.
 constexpr char kMessageEnd = '\0';
 
 class SeparatedEncoding final : public Encoding {
  public:
   explicit SeparatedEncoding(const Encoding& inner) : inner_(inner) {}
   void encode(const Publication& publication, std::string& out) const override {
-    inner_.encode(publication, out);
+    if (inner_.is_binary(publication)) {
+      std::string message;
+      inner_.encode(publication, message);
+      out += shown_binary(message);
+    } else {
+      inner_.encode(publication, out);
+    }
     out += kMessageEnd;
   }
   void encode_presence(const PresenceUpdate& diff, std::string& out) const override {
@@ -75,8 +81,8 @@ class DirectStage::Client final : public Link {
     if (made == nullptr) made = std::make_unique<SeparatedEncoding>(inner);
     return *made;
   }
-  void append_framed(std::string& out, std::string_view message, MessageKind) override {
-    out += message;
+  void append_framed(std::string& out, std::string_view message, MessageKind kind) override {
+    out += kind == MessageKind::kBinary ? shown_binary(message) : std::string(message);
     if (!lines_) out += kMessageEnd;
   }
   FramePtr frame(std::string_view message, MessageKind kind) override {
@@ -134,9 +140,7 @@ class DirectStage::Request final : public Exchange {
 };
 
 DirectStage::DirectStage(const ServerOptions& options)
-    : core_(world_, options),
-      shard_(core_.hub.add_shard(loop_)),
-      rooms_(core_.hub, shard_, core_.random, core_.options, router_) {}
+    : core_(world_, options), shard_(core_.hub.add_shard(loop_)), rooms_(core_, shard_, router_) {}
 
 DirectStage::~DirectStage() {
   clients_.clear();

@@ -170,7 +170,8 @@ void SimClient::read_lines(std::string_view text) {
   }
 }
 
-void SimClient::on_message(WebSocketOpcode, std::string_view message) {
+void SimClient::on_message(WebSocketOpcode opcode, std::string_view message) {
+  if (opcode == WebSocketOpcode::kBinary) return events_.on_binary(message);
   events_.on_message(message);
 }
 

@@ -18,7 +18,8 @@ namespace carillon {
 class SimClientEvents {
  public:
   virtual void on_open() {}                       // The WebSocket or the event stream is there.
-  virtual void on_message(std::string_view) {}    // Of a WebSocket.
+  virtual void on_message(std::string_view) {}    // Of a WebSocket: a text,
+  virtual void on_binary(std::string_view) {}     // or bytes.
   virtual void on_line(std::string_view) {}       // Of an event stream, without its end.
   virtual void on_ping() {}                       // Also when it is not answered.
   virtual void on_answer(const HttpResponse&) {}  // To a request; also a refusal.

@@ -16,15 +16,28 @@ ApiOptions api_options(const ServerOptions& options) {
 
 }  // namespace
 
-SimRooms::SimRooms(Hub& hub, Shard& shard, Random& random, const ServerOptions& options, Routes& routes)
-    : identifier_(identifier_options(options, true), access_, hub.clock()),
-      native_(shard, identify(), options.native, options.limits, "carillon/" CARILLON_VERSION),
-      sse_(shard, random, identify(), options.sse, options.native.event_names,
-           {.refuse_unknown_types = options.native.refuse_unknown_types}),
-      api_(hub, shard.loop(), access_, identify(), api_options(options),
-           {.version = CARILLON_VERSION, .limits = options.limits}) {
+SimRooms::SimRooms(SimCore& core, Shard& shard, Routes& routes)
+    : identifier_(identifier_options(core.options, true), access_, core.hub.clock()),
+      native_(shard, identify(), core.options.native, core.options.limits, "carillon/" CARILLON_VERSION),
+      sse_(shard, core.random, identify(), core.options.sse, core.options.native.event_names,
+           {.refuse_unknown_types = core.options.native.refuse_unknown_types}),
+      phoenix_({.shard = shard,
+                .random = core.random,
+                .identify = identify(),
+                .rule_for = phoenix_topic_rules(core.rules),
+                .may_use_origin =
+                    [origins = Origins(core.options.origins, true)](const HttpRequest& request) {
+                      return origins.may_use(request.headers.get("Origin"), request.headers.get("Host"));
+                    },
+                .text_options = {.refuse_unknown_types = core.options.native.refuse_unknown_types},
+                .message_bytes_max = core.options.limits.message_bytes,
+                .siblings = core.phoenix_siblings},
+               core.options.phoenix),
+      api_(core.hub, shard.loop(), access_, identify(), api_options(core.options),
+           {.version = CARILLON_VERSION, .limits = core.options.limits}) {
   native_.add_routes(routes);
   sse_.add_routes(routes);
+  phoenix_.add_routes(routes);
   api_.add_routes(routes);
 }
 
@@ -48,7 +61,7 @@ SimServer::SimServer(SimWorld& world, const ServerOptions& options, std::size_t 
     lane.loop = &world.add_loop();
     lane.shard = &hub().add_shard(*lane.loop);
     lane.edge = std::make_unique<Edge>(shared_, *lane.loop, world.clock(), core_.random, lane.shard->frame_memory());
-    lane.rooms = std::make_unique<SimRooms>(hub(), *lane.shard, core_.random, core_.options, lane.edge->router());
+    lane.rooms = std::make_unique<SimRooms>(core_, *lane.shard, lane.edge->router());
     lane.edge->start();
     lanes_.push_back(std::move(lane));
   }

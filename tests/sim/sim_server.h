@@ -10,6 +10,7 @@
 #include "hub/hub.h"
 #include "hub/shard.h"
 #include "protocol/native/native.h"
+#include "protocol/phoenix/phoenix.h"
 #include "protocol/sse/sse.h"
 #include "server/channel_policy.h"
 #include "server/identifier.h"
@@ -17,22 +18,6 @@
 #include "transport/edge.h"
 
 namespace carillon {
-
-// The native protocol, event streams and the HTTP API on one loop. Everybody is trusted, as on a machine of one's own, unless
-// the options have secrets for tokens.
-class SimRooms {
- public:
-  SimRooms(Hub& hub, Shard& shard, Random& random, const ServerOptions& options, Routes& routes);
-
- private:
-  Identify identify();
-
-  const ApiAccess access_;
-  const Identifier identifier_;
-  NativeRoom native_;
-  SseRoom sse_;
-  ApiRoom api_;
-};
 
 // What all loops share.
 struct SimCore {
@@ -44,6 +29,24 @@ struct SimCore {
   const ChannelPolicy policy;
   MemoryEngine engine;
   Hub hub;
+  PhoenixSiblings phoenix_siblings;
+};
+
+// The protocols and the HTTP API on one loop. Everybody is trusted, as on a machine of one's own, unless the options have
+// secrets for tokens.
+class SimRooms {
+ public:
+  SimRooms(SimCore& core, Shard& shard, Routes& routes);
+
+ private:
+  Identify identify();
+
+  const ApiAccess access_;
+  const Identifier identifier_;
+  NativeRoom native_;
+  SseRoom sse_;
+  PhoenixRoom phoenix_;
+  ApiRoom api_;
 };
 
 class SimServer {

@@ -23,6 +23,7 @@ class SimulatedStage::Client final : public SimClientEvents {
 
   void on_open() override { opened = true; }
   void on_message(std::string_view message) override { heard.emplace_back(message); }
+  void on_binary(std::string_view message) override { heard.push_back(shown_binary(message)); }
   void on_line(std::string_view line) override { heard.emplace_back(line); }
   void on_answer(const HttpResponse& response) override { answer = Answer{response.status, response.body}; }
   void on_gone(std::uint16_t close_code) override { code = close_code; }

@@ -35,8 +35,10 @@ constexpr std::pair<std::string_view, TalkLine::Kind> kVerbs[] = {
     {"open", TalkLine::Kind::kOpen},       {"listen", TalkLine::Kind::kListen}, {"ask", TalkLine::Kind::kAsk},
     {"answers", TalkLine::Kind::kAnswers}, {"closes", TalkLine::Kind::kCloses}, {"closed", TalkLine::Kind::kClosed},
 };
-constexpr std::pair<std::string_view, TalkLine::Kind> kSigns[] = {
-    {">>", TalkLine::Kind::kSendBinary}, {">", TalkLine::Kind::kSend}, {"<", TalkLine::Kind::kExpect}};
+constexpr std::pair<std::string_view, TalkLine::Kind> kSigns[] = {{">>", TalkLine::Kind::kSendBinary},
+                                                                  {">", TalkLine::Kind::kSend},
+                                                                  {"<<", TalkLine::Kind::kExpectBinary},
+                                                                  {"<", TalkLine::Kind::kExpect}};
 
 std::optional<TalkLine> parse_line(std::string_view text) {
   TalkLine line;

@@ -16,16 +16,17 @@ namespace carillon {
 
 struct TalkLine {
   enum class Kind {
-    kSend,        // >   A text message.
-    kSendBinary,  // >>  A binary message, in hexadecimal.
-    kExpect,      // <   The next message, or the next line of an event stream.
-    kOpen,        // open TARGET [| Name: value]…     A WebSocket.
-    kListen,      // listen TARGET [| Name: value]…   An event stream.
-    kAsk,         // ask METHOD TARGET [BODY]
-    kAnswers,     // answers STATUS [BODY]            To ask, or to an open or listen that was refused.
-    kCloses,      // closes                           The client says goodbye.
-    kClosed,      // closed [CODE]                    The server has.
-    kPass,        // @ 1500ms
+    kSend,          // >   A text message.
+    kSendBinary,    // >>  A binary message, in hexadecimal.
+    kExpect,        // <   The next message, or the next line of an event stream.
+    kOpen,          // open TARGET [| Name: value]…     A WebSocket.
+    kListen,        // listen TARGET [| Name: value]…   An event stream.
+    kAsk,           // ask METHOD TARGET [BODY]
+    kAnswers,       // answers STATUS [BODY]            To ask, or to an open or listen that was refused.
+    kCloses,        // closes                           The client says goodbye.
+    kClosed,        // closed [CODE]                    The server has.
+    kPass,          // @ 1500ms
+    kExpectBinary,  // <<  The next message, which is binary, in hexadecimal.
   };
   int number = 0;  // In the file.
   Kind kind = Kind::kSend;

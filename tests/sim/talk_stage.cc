@@ -52,10 +52,12 @@ class Player {
       }
       case Kind::kCloses: stage_.close(client); return {};
       case Kind::kPass: stage_.pass(*parse_span(line.text)); return {};
-      case Kind::kExpect: return compare(line, stage_.hear(client));
+      case Kind::kExpect: return compare(line.text, stage_.hear(client));
+      case Kind::kExpectBinary: return compare("binary " + line.text, stage_.hear(client));
       case Kind::kAnswers: {
         const auto answer = stage_.answer(client);
-        return compare(line, answer ? std::optional(shown(*answer, line.text.find(' ') != std::string::npos)) : std::nullopt);
+        return compare(line.text,
+                       answer ? std::optional(shown(*answer, line.text.find(' ') != std::string::npos)) : std::nullopt);
       }
       case Kind::kClosed: {
         const auto code = stage_.closed(client);
@@ -68,9 +70,9 @@ class Player {
   }
 
  private:
-  std::string compare(const TalkLine& line, const std::optional<std::string>& heard) {
-    if (heard && words_.match(line.text, *heard)) return {};
-    return fmt::format("\n  expected {}\n  heard    {}", words_.fill(line.text), heard ? *heard : "nothing");
+  std::string compare(std::string_view wanted, const std::optional<std::string>& heard) {
+    if (heard && words_.match(wanted, *heard)) return {};
+    return fmt::format("\n  expected {}\n  heard    {}", words_.fill(wanted), heard ? *heard : "nothing");
   }
 
   TalkStage& stage_;
@@ -79,6 +81,12 @@ class Player {
 };
 
 }  // namespace
+
+std::string shown_binary(std::string_view message) {
+  std::string shown = "binary ";
+  for (const char byte : message) shown += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return shown;
+}
 
 std::string play(const Talk& talk, TalkStage& stage) {
   Player player(stage);

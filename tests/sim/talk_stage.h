@@ -27,7 +27,7 @@ class TalkStage {
   virtual void close(const std::string& client) = 0;
   virtual void pass(Millis span) = 0;
 
-  // What came next, taken; nothing: it did not come in any reasonable time.
+  // What came next, taken; of bytes shown_binary(). Nothing: it did not come in any reasonable time.
   virtual std::optional<std::string> hear(const std::string& client) = 0;
   virtual std::optional<Answer> answer(const std::string& client) = 0;
   // The code with which the server closed; 0: an event stream has ended.
@@ -35,6 +35,9 @@ class TalkStage {
   // Something that came and nobody took, when nothing more is on its way.
   virtual std::optional<std::string> unheard() = 0;
 };
+
+// "binary 00ff"
+std::string shown_binary(std::string_view message);
 
 // Empty: all went as the talk says. Else what did not, with its line.
 std::string play(const Talk& talk, TalkStage& stage);

@@ -81,7 +81,7 @@ INSTANTIATE_TEST_SUITE_P(talks, TalkTest, testing::ValuesIn(talk_files()), test_
 TEST(TalkScript, reads_every_kind_of_line) {
   const Result<Talk> talk = parse_talk(
       "# why\n| [native]\n| event_names = \"dotted\"\n\n> hi\n>\nb< {\"a\": 1} \nb>> 00ff\na open /ws?v=2 | Origin: x\n"
-      "a closed 1001\n@ 30s\na ask POST /api/publish {}\na answers 200\na closes\n");
+      "a closed 1001\nb<< 00ff\n@ 30s\na ask POST /api/publish {}\na answers 200\na closes\n");
   ASSERT_TRUE(talk) << talk.error().text;
   EXPECT_EQ(talk->config, "[native]\nevent_names = \"dotted\"\n");
   std::string seen;
@@ -89,8 +89,8 @@ TEST(TalkScript, reads_every_kind_of_line) {
     seen += fmt::format("{}:{}:{}:{}\n", line.number, static_cast<int>(line.kind), line.client, line.text);
   }
   EXPECT_EQ(seen,
-            "5:0::hi\n6:0::\n7:2:b:{\"a\": 1} \n8:1:b:00ff\n9:3:a:/ws?v=2 | Origin: x\n10:8:a:1001\n11:9::30s\n"
-            "12:5:a:POST /api/publish {}\n13:6:a:200\n14:7:a:\n");
+            "5:0::hi\n6:0::\n7:2:b:{\"a\": 1} \n8:1:b:00ff\n9:3:a:/ws?v=2 | Origin: x\n10:8:a:1001\n11:10:b:00ff\n12:9::30s\n"
+            "13:5:a:POST /api/publish {}\n14:6:a:200\n15:7:a:\n");
 }
 
 TEST(TalkScript, refuses_what_is_no_line) {
