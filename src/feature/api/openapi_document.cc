@@ -81,7 +81,7 @@ constexpr std::string_view kTemplate = R"openapi({
       "post": {
         "operationId": "announce",
         "summary": "Send one text to every client, whatever it is subscribed to.",
-        "description": "Clients on message protocols receive the text as it is, with nothing around it.",
+        "description": "Clients of the native protocol receive the text as it is, with nothing around it; those of Phoenix Channels as the event `announcement` on the topic `phoenix`.",
         "requestBody": {
           "required": true,
           "content": {
