@@ -37,8 +37,7 @@ TEST_F(LoadOptions, AContradictionIsRefusedWhereverItComesFrom) {
 }
 
 TEST_F(LoadOptions, ErrorsNameWhatTheUserWrote) {
-  EXPECT_THAT(load_options({.config_path = path_ + ".none"}).error().text,
-              HasSubstr(path_ + ".none: No such file"));
+  EXPECT_THAT(load_options({.config_path = path_ + ".none"}).error().text, HasSubstr(path_ + ".none: No such file"));
   EXPECT_EQ(load_options({.flags = {{"--loops", "server.loops", "many"}}}).error().text,
             "--loops takes a whole number, not \"many\"");
   EXPECT_THAT(load_options({.message_max = "32M"}).error().text, HasSubstr("--message-max takes a size"));
