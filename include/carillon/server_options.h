@@ -189,6 +189,102 @@ struct PhoenixOptions {
   friend bool operator==(const PhoenixOptions&, const PhoenixOptions&) = default;
 };
 
+// When a request of a Bayeux session must show the cookie BAYEUX_BROWSER.
+enum class BayeuxCookies {
+  kIfSent,    // From the first request that shows one: clients that hold no cookies are served too.
+  kRequired,  // Always, but for the handshake. Clients without a cookie jar cannot speak by HTTP then.
+  kOff,       // None is set, and none looked at.
+};
+enum class SameSite { kLax, kStrict, kNone };
+enum class CookieSecure {
+  kAuto,  // When the request came by TLS, as `X-Forwarded-Proto: https` says.
+  kAlways,
+  kNever,
+};
+
+// What keeps a Bayeux session from ending as idle.
+enum class BayeuxActivity {
+  kOff,           // Sessions do not end as idle.
+  kClient,        // What the client sends, but for connects.
+  kClientServer,  // And what it is sent.
+};
+
+enum class BayeuxDecision { kGrant, kDeny, kIgnore };
+
+// A say on Bayeux channels (CometD's authorizers). Where at least one rule's `channel` fits, one must grant and none deny.
+struct BayeuxAuthorizerRule {
+  // As Bayeux clients write it: "/a/b", "/a/*", "/a/**".
+  std::string channel;
+  // Some of "create", "subscribe", "publish".
+  std::vector<std::string> operations = {"create", "subscribe", "publish"};
+  // Whom it is for: the user of a valid token. Empty: everybody.
+  std::string user;
+  BayeuxDecision decision = BayeuxDecision::kGrant;
+  // Of a deny, what the client is told: "403:<reason>:subscribe_denied".
+  std::string reason = "denied";
+
+  friend bool operator==(const BayeuxAuthorizerRule&, const BayeuxAuthorizerRule&) = default;
+};
+
+// Bayeux, as CometD's and faye's clients speak it.
+struct BayeuxOptions {
+  // Where clients are pointed: everything below it is taken too (`/cometd/handshake`).
+  std::string path = "/cometd";
+  // Further places, for clients that send each kind of message elsewhere: `subscribe_path` as it stands, the others with
+  // `/handshake`, `/connect` and `/disconnect` behind them. Empty: none; `/`: at the root.
+  std::string subscribe_path;
+  std::string handshake_path;
+  std::string connect_path;
+  std::string disconnect_path;
+  // Some of "websocket", "long-polling", "callback-polling", "eventsource"; clients are offered them in this order.
+  std::vector<std::string> transports = {"websocket", "long-polling", "callback-polling", "eventsource"};
+  // How long a connect is held while nothing waits for its client; what a client asks for counts as far as `timeout_max`.
+  Milliseconds timeout = std::chrono::seconds(30);
+  Milliseconds timeout_max = std::chrono::seconds(60);
+  // How long clients are told to wait between two connects.
+  Milliseconds interval{0};
+  // A session without a connect for `interval` and so long is over.
+  Milliseconds max_interval = std::chrono::seconds(30);
+  // Sessions at a time; each loop has its equal part. Beyond it the oldest that has never connected ends; when there is none, a
+  // handshake is refused.
+  std::size_t sessions_max = 100'000;
+  // Messages in one request; beyond it the whole request is refused (413).
+  std::size_t batch_max = 1000;
+  // Polls that clients of one browser (by its cookie) may have waiting at a time; one more is answered at once and told to come
+  // back after `multi_session_interval`. Browsers open six connections to a server. 0: any number.
+  std::size_t polls_per_browser = 4;
+  // 0: told not to come back.
+  Milliseconds multi_session_interval = std::chrono::seconds(2);
+  BayeuxCookies cookies = BayeuxCookies::kIfSent;
+  SameSite cookie_same_site = SameSite::kLax;
+  CookieSecure cookie_secure = CookieSecure::kAuto;
+  // Deliver in answers to connects only (CometD's metaConnectDeliverOnly).
+  bool deliver_by_connect = false;
+  // A client hears what it publishes itself, where it is subscribed.
+  bool own_messages = true;
+  // Refuse ids that are not texts of letters and digits.
+  bool check_ids = false;
+  // Channel names may hold the specification's characters only, and others are written with escapes (docs/protocol/bayeux.md);
+  // without it those that CometD lets through too.
+  bool strict_channels = false;
+  // Channels ("/a/b", "/a/*", "/a/**") whose messages wait for something else to be sent, or for `lazy_time`.
+  std::vector<std::string> lazy_channels;
+  Milliseconds lazy_time = std::chrono::seconds(5);
+  // Tell clients `maxInterval`, so that they shake hands again by themselves when it is over.
+  bool handshake_reconnect = false;
+  // What waits for a client when it shakes hands rides on that answer.
+  bool deliver_in_handshake = false;
+  // A session takes no other WebSocket than the one it shook hands on.
+  bool handshake_per_websocket = false;
+  // Write a `timestamp` into every message.
+  bool timestamps = false;
+  BayeuxActivity activity = BayeuxActivity::kOff;
+  Milliseconds activity_time = std::chrono::minutes(30);
+  std::vector<BayeuxAuthorizerRule> authorizers;
+
+  friend bool operator==(const BayeuxOptions&, const BayeuxOptions&) = default;
+};
+
 struct PresenceOptions {
   // Who came and went is gathered for so long and then told at once. 0: within the turn of the loop.
   Milliseconds period{0};
@@ -263,6 +359,7 @@ struct ServerOptions {
   NativeOptions native;
   SseOptions sse;
   PhoenixOptions phoenix;
+  BayeuxOptions bayeux;
   WebhookOptions webhooks;
 
   friend bool operator==(const ServerOptions&, const ServerOptions&) = default;

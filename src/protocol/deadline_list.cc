@@ -1,4 +1,4 @@
-#include "protocol/phoenix/deadline_list.h"
+#include "protocol/deadline_list.h"
 
 #include <algorithm>
 
