@@ -549,6 +549,7 @@ TEST_F(BayeuxLazyTest, LazyMessagesWaitForOthersOrTheirTime) {
   EXPECT_TRUE(held->parked());
   publish_elsewhere("eager", "2");
   EXPECT_LT(body(held).find(R"("data":1)"), body(held).find(R"("data":2)"));
+  left(held, true);
   const Answer next = connect(client);
   publish_elsewhere("lazy:a", "3");
   pass(Millis{4'900});
@@ -594,7 +595,7 @@ TEST_F(BayeuxFewTest, WhoNeverConnectsMakesRoomWhoDidStays) {
   for (const std::string& client : connected) EXPECT_TRUE(connect(client)->parked());
   EXPECT_THAT(body(connect(last)), HasSubstr(R"("successful":true)"));
   EXPECT_THAT(said(R"([{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["websocket"]}])"),
-              HasSubstr(R"("error":"503::too_many_sessions","advice":{"reconnect":"retry")"));
+              AllOf(HasSubstr("503::too_many_sessions"), HasSubstr(R"("reconnect":"retry")")));
 }
 
 class BayeuxServiceTest : public BayeuxSessionsTest {
