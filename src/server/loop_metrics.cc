@@ -17,6 +17,14 @@ void write_loop_metrics(Runtime& runtime, MetricsWriter& writer) {
   for (std::size_t i = 0; i < runtime.lane_count(); ++i) {
     writer.sample(static_cast<double>(runtime.loop(i).take_longest_turn_us()) / 1e6, {{"loop", std::to_string(i)}});
   }
+  const BayeuxCommon& bayeux = runtime.bayeux();
+  writer.gauge("carillon_bayeux_sessions", "Bayeux sessions, between their requests too.", bayeux.session_count());
+  writer.gauge("carillon_bayeux_polls_held", "Bayeux connects that wait, on every transport.",
+               bayeux.held.load(std::memory_order_relaxed));
+  writer.counter("carillon_bayeux_handshakes_refused_total", "Bayeux handshakes refused, whatever the reason.",
+                 bayeux.handshakes_refused.load(std::memory_order_relaxed));
+  writer.counter("carillon_bayeux_sessions_expired_total", "Bayeux sessions that ended because no connect came.",
+                 bayeux.expired.load(std::memory_order_relaxed));
 }
 
 }  // namespace carillon

@@ -51,7 +51,7 @@ BayeuxSession::BayeuxSession(BayeuxSessions& owner, Start start)
 BayeuxSession::~BayeuxSession() {
   owner_.deadlines().remove(*this, deadline_);
   if (line_ != nullptr) line_->session_ = nullptr;
-  if (held_ != nullptr && held_->counted) owner_.common().polling.remove(browser_);
+  take_held();
   for (const std::string& channel : channels_) owner_.common().subscribed.remove(channel);
   owner_.common().sessions.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -255,12 +255,15 @@ void BayeuxSession::supersede() {
 }
 
 std::unique_ptr<BayeuxSession::HeldConnect> BayeuxSession::take_held() {
-  if (held_ != nullptr && std::exchange(held_->counted, false)) owner_.common().polling.remove(browser_);
+  if (held_ == nullptr) return nullptr;
+  owner_.common().held.fetch_sub(1, std::memory_order_relaxed);
+  if (std::exchange(held_->counted, false)) owner_.common().polling.remove(browser_);
   return std::move(held_);
 }
 
 void BayeuxSession::hold(std::unique_ptr<HeldConnect> asked) {
   held_ = std::move(asked);
+  owner_.common().held.fetch_add(1, std::memory_order_relaxed);
   if (!held_->answerer.waits()) return;
   // The hooks end with the exchange, and that with this.
   held_->answerer.exchange().on_gone([this] {
@@ -559,6 +562,7 @@ void BayeuxSession::end(bayeux_event::RemovalReason reason, std::string_view adv
   if (gone_) return;
   if (held_ != nullptr) answer_connect(advice);
   gone_ = true;
+  if (reason == bayeux_event::RemovalReason::kExpired) owner_.common().expired.fetch_add(1, std::memory_order_relaxed);
   owner_.deadlines().remove(*this, deadline_);
   if (line_ != nullptr) std::exchange(line_, nullptr)->session_ = nullptr;
   session_.end(end_reason(reason));

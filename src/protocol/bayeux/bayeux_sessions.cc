@@ -128,7 +128,14 @@ BayeuxSessions::Handshaken BayeuxSessions::handshake(const BayeuxMessage& messag
   refused.connection_types = common().connection_types;
   refused.advice_json = bayeux_advice({.reconnect = "none"});
   refused.error = fault_of(message);
-  const auto refuse = [&refused] { return Handshaken{.array = '[' + bayeux_reply(refused) + ']'}; };
+  const auto refuse = [&] {
+    common().handshakes_refused.fetch_add(1, std::memory_order_relaxed);
+    if (log_.may_write(loop().now())) {
+      log_info("bayeux handshake refused: peer={} reason=\"{}\" others_unlogged={}", visitor.peer.text, refused.error,
+               log_.take_left_out());
+    }
+    return Handshaken{.array = '[' + bayeux_reply(refused) + ']'};
+  };
   if (!refused.error.empty()) return refuse();
   Result<IdentityPtr> identity = identity_of(message, visitor);
   if (!identity) {
@@ -250,12 +257,7 @@ bool BayeuxSessions::make_room() {
     BayeuxSession* const session = find(oldest);
     if (session != nullptr && !session->connected()) session->remove(bayeux_event::RemovalReason::kExpired);
   }
-  if (sessions_.size() < most) return true;
-  if (log_.may_write(loop().now())) {
-    log_warning("bayeux handshake refused: there are {} sessions on this loop already; others_unlogged={}", sessions_.size(),
-                log_.take_left_out());
-  }
-  return false;
+  return sessions_.size() < most;
 }
 
 bool BayeuxSessions::wants_headers() const {
