@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <latch>
+#include <utility>
 
 #include "base/log.h"
 #include "os/process_limits.h"
+#include "server/check_bayeux.h"
 #include "server/check_options.h"
 #include "server/part_options.h"
 #include "server/rooms.h"
@@ -30,12 +33,13 @@ Runtime::Lane::~Lane() {
   if (thread.joinable()) thread.join();
 }
 
-Runtime::Runtime(const ServerOptions& options)
+Runtime::Runtime(const ServerOptions& options, BayeuxHooks hooks)
     : options_(options),
       rules_(options.channels),
       policy_(rules_),
       engine_(clock_, random_, engine_options(options, rules_)),
       hub_(engine_, clock_, policy_, hub_options(options)),
+      bayeux_hooks_(std::move(hooks)),
       started_ms_(clock_.unix_ms()) {
   edge_shared_.options = edge_options(options, possible_connections());
 }
@@ -50,10 +54,11 @@ Runtime::~Runtime() {
   for (const auto& lane : lanes_) lane->rooms.reset();
 }
 
-Result<std::unique_ptr<Runtime>> Runtime::start(const ServerOptions& options, Reach reach) {
+Result<std::unique_ptr<Runtime>> Runtime::start(const ServerOptions& options, Reach reach, BayeuxHooks hooks) {
   if (Result<void> checked = check_options(options); !checked) return checked.error();
+  if (Result<void> checked = check_bayeux_hooks(hooks, options.bayeux); !checked) return checked.error();
   set_log_level(options.log_level);
-  std::unique_ptr<Runtime> runtime(new Runtime(options));
+  std::unique_ptr<Runtime> runtime(new Runtime(options, std::move(hooks)));
   if (Result<void> opened = runtime->open(reach); !opened) return opened.error();
   return runtime;
 }
@@ -79,6 +84,7 @@ Result<void> Runtime::open(Reach reach) {
     address_ = {.text = "", .loopback = true};
   }
   loop_count_ = listening.sockets.size();
+  bayeux_ = std::make_unique<BayeuxCommon>(options_.bayeux, std::move(bayeux_hooks_), loop_count_);
   for (FileDescriptor& socket : listening.sockets) {
     if (Result<void> added = add_lane(std::move(socket)); !added) return added;
   }
@@ -129,6 +135,10 @@ void Runtime::say_how_safe() const {
   }
 }
 
+bool Runtime::on_a_loop() const {
+  return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->loop->in_loop_thread(); });
+}
+
 std::uint64_t Runtime::websocket_connections() const {
   std::uint64_t total = 0;
   for (const auto& lane : lanes_) total += lane->edge->counters().websockets.get();
@@ -155,6 +165,7 @@ void Runtime::stop() {
   lanes_.front()->loop->post([this] { expire_timer_->cancel(); });
   for (const auto& lane : lanes_) lane->loop->stop();
   for (const auto& lane : lanes_) lane->thread.join();
+  bayeux_->events.close();  // Behind the ends of the last sessions.
   if (!address_.text.empty()) log_info("stopped");
   flush_log();
 }
