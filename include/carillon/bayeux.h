@@ -42,15 +42,15 @@ using BayeuxClientPtr = std::shared_ptr<const BayeuxClient>;
 // --- Deciding. All of this is called on the server's loops, several at a time: answer at once, and lock what is yours.
 
 struct BayeuxHandshake {
-  const BayeuxClient& client;   // Without an id yet.
-  std::string_view ext;         // The message's ext, a JSON object; empty: none.
+  const BayeuxClient& client;  // Without an id yet.
+  std::string_view ext;        // The message's ext, a JSON object; empty: none.
 };
 
 struct BayeuxVerdict {
   bool allowed = true;
   std::string advice;  // JSON objects to be merged into the reply's, whether allowed or not; empty: nothing.
   std::string ext;
-  std::any data;       // Of an allowed handshake: the client's from now on.
+  std::any data;  // Of an allowed handshake: the client's from now on.
 };
 
 enum class BayeuxOperation : std::uint8_t { kCreate, kSubscribe, kPublish };
@@ -80,7 +80,7 @@ class BayeuxCall {
   struct Parts {
     BayeuxClientPtr client;
     std::string channel;
-    std::string id;    // JSON text; empty: none. The reply has the same.
+    std::string id;  // JSON text; empty: none. The reply has the same.
     std::string data;
     std::vector<std::pair<std::string, std::string>> parameters;
     std::function<void(std::string data, bool successful)> answer;  // Thread-safe.
@@ -115,8 +115,8 @@ struct BayeuxService {
 
 struct BayeuxHooks {
   std::function<BayeuxVerdict(const BayeuxHandshake&)> may_handshake;  // Empty: everybody.
-  std::function<BayeuxVerdict(const BayeuxQuestion&)> policy;         // Empty: the configuration alone decides.
-  std::vector<BayeuxAuthorizer> authorizers;                          // Beside those of the configuration.
+  std::function<BayeuxVerdict(const BayeuxQuestion&)> policy;          // Empty: the configuration alone decides.
+  std::vector<BayeuxAuthorizer> authorizers;                           // Beside those of the configuration.
   std::vector<BayeuxService> services;
 };
 
@@ -186,7 +186,10 @@ class BayeuxListener {
   std::unique_ptr<Parts> parts_;
 };
 
-// Any thread. Lives as long as its server; must not be used after the server's stop().
+// Any thread. Lives as long as its server; after the server's stop() everything is refused.
+//
+// `send` and `remove` wait for the thread on which the session lives. The server's own threads, so all hooks, must not wait for
+// one another: there they only ask, the answer is as if the session were there, and it happens once the hook has returned.
 class Bayeux {
  public:
   ~Bayeux();
@@ -196,8 +199,9 @@ class Bayeux {
   // To everybody who hears the channel, on any protocol. The channels' rules on who may publish do not apply. Errors: kInvalid
   // (the channel is none, a wildcard, meta or service; data is no JSON), kTooLarge, kLimit, kUnavailable.
   Result<EmitReceipt> publish(std::string_view channel, std::string_view data);
-  // To one client, whatever it is subscribed to, on a channel of any name but meta's. With `lazy` it waits for something else to
-  // be sent, or for `bayeux.lazy_time`. Errors: kNotFound (no such session), kInvalid (channel or data).
+  // To one client, whatever it is subscribed to, on a channel of any name but meta's. With `lazy` it waits for something else
+  // to be sent, or for `bayeux.lazy_time`. Errors: kNotFound (no such session), kInvalid (channel or data), kTooLarge
+  // (limits.message_bytes), kUnavailable.
   Result<void> send(std::string_view client_id, std::string_view channel, std::string_view data, bool lazy = false);
   // Ends a session: its client is told with a /meta/disconnect. False: there is none.
   bool remove(std::string_view client_id);

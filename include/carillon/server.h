@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "carillon/bayeux.h"
 #include "carillon/local_hub.h"
 #include "carillon/result.h"
 #include "carillon/server_options.h"
@@ -18,10 +19,12 @@ namespace carillon {
 
 class Server {
  public:
-  // Listens and serves when it returns. Raises the process's limit on open files as far as the system permits. Errors: kInvalid
-  // (options that contradict themselves, an address that is none), kForbidden (an address that others can reach, without an
-  // API key and without `insecure`), kUnavailable (the address is in use), kInternal.
-  static Result<std::unique_ptr<Server>> start(const ServerOptions& options);
+  // Listens and serves when it returns. `hooks` are what the program has a say in or answers over Bayeux (bayeux.h); they are
+  // called on the server's threads until stop() returns. Raises the process's limit on open files as far as the system permits.
+  // Errors: kInvalid (options that contradict themselves, a hook without a function or a channel, an address that is none),
+  // kForbidden (an address that others can reach, without an API key and without `insecure`), kUnavailable (the address is in
+  // use), kInternal.
+  static Result<std::unique_ptr<Server>> start(const ServerOptions& options, BayeuxHooks hooks = {});
   // Stops, if that has not been done.
   ~Server();
   Server(const Server&) = delete;
@@ -32,6 +35,9 @@ class Server {
 
   // The server's own hub, for publishing and listening from this program. Any thread; it must not be used after stop().
   LocalHub& hub();
+
+  // The server's Bayeux sessions. Any thread.
+  Bayeux& bayeux();
 
   // Accepts nothing more, says goodbye to every client spread over `drain_time`, sends what waits, and ends the threads. Blocks
   // until that is done; not to be called on one of the server's own threads. Idempotent.

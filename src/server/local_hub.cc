@@ -1,22 +1,15 @@
 #include "carillon/local_hub.h"
 
-#include <fmt/format.h>
-
 #include "base/utf8.h"
-#include "hub/epoch_text.h"
 #include "hub/session_text.h"
 #include "protocol/native_channels.h"
 #include "server/local_client.h"
 #include "server/local_hub_parts.h"
-#include "wire/json/json_slicer.h"
+#include "server/program_publish.h"
 #include "wire/json/json_writer.h"
 
 namespace carillon {
 namespace {
-
-Error stopped() {
-  return {ErrorKind::kUnavailable, "the hub has stopped"};
-}
 
 // Clients and listeners are told before the loops end.
 std::shared_ptr<LocalDoor> open_door(Runtime& runtime) {
@@ -45,35 +38,10 @@ LocalHub::Parts::Parts(Runtime& beside) : runtime_(beside), door_(open_door(runt
 LocalHub::Parts::Parts(std::unique_ptr<Runtime> own) : own_(std::move(own)), runtime_(*own_), door_(open_door(runtime_)) {}
 
 Result<EmitReceipt> LocalHub::Parts::emit(std::string_view channel, std::string_view event, std::string_view data) {
-  if (!runtime_.running()) return stopped();
-  const std::size_t most = runtime_.options().limits.message_bytes;
-  if (data.size() > most) {
-    return Error{ErrorKind::kTooLarge,
-                 fmt::format("data of {} bytes is larger than limits.message_bytes ({})", data.size(), most)};
-  }
   const ChannelTextOptions text_options{.refuse_unknown_types = runtime_.options().native.refuse_unknown_types};
   Result<std::string> name = named_channel(channel, text_options);
   if (!name) return name.error();
-  thread_local JsonSlicer slicer;
-  const Result<JsonSpan> payload = slicer.check(data);
-  if (!payload) return Error{ErrorKind::kInvalid, fmt::format("data is no JSON: {}", payload.error().text)};
-
-  Draft draft;
-  draft.channel = *std::move(name);
-  draft.event = event;
-  draft.payload = Bytes::copy_of(payload->text);
-  Answer<Result<Receipt>> answer;
-  runtime_.hub().publish(std::move(draft),
-                         [giver = answer.giver()](Result<Receipt> outcome) mutable { giver.give(std::move(outcome)); });
-  const std::optional<Result<Receipt>> receipt = answer.wait();
-  if (!receipt) return stopped();
-  if (!*receipt) return receipt->error();
-  EmitReceipt told{.event_id = (*receipt)->id.text()};
-  if (const std::optional<Position>& position = (*receipt)->position) {
-    told.epoch = epoch_text(position->epoch);
-    told.offset = position->offset;
-  }
-  return told;
+  return publish_for_program(runtime_, {.channel = *std::move(name), .event = event, .data = data});
 }
 
 // --- The handle
@@ -141,7 +109,7 @@ Result<EmitReceipt> LocalHub::emit(std::string_view channel, std::string_view ev
 }
 
 Result<void> LocalHub::announce(std::string_view text) {
-  if (!parts_->runtime().running()) return stopped();
+  if (!parts_->runtime().running()) return hub_has_stopped();
   if (!is_utf8(text)) return Error{ErrorKind::kInvalid, "an announcement must be UTF-8"};
   parts_->runtime().hub().announce(Bytes::copy_of(text));
   return {};

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <latch>
+#include <utility>
 
 #include "base/log.h"
 #include "os/process_limits.h"
+#include "server/check_bayeux.h"
 #include "server/check_options.h"
 #include "server/part_options.h"
 #include "server/rooms.h"
@@ -53,6 +56,7 @@ Runtime::~Runtime() {
 
 Result<std::unique_ptr<Runtime>> Runtime::start(const ServerOptions& options, Reach reach, BayeuxHooks hooks) {
   if (Result<void> checked = check_options(options); !checked) return checked.error();
+  if (Result<void> checked = check_bayeux_hooks(hooks, options.bayeux); !checked) return checked.error();
   set_log_level(options.log_level);
   std::unique_ptr<Runtime> runtime(new Runtime(options, std::move(hooks)));
   if (Result<void> opened = runtime->open(reach); !opened) return opened.error();
@@ -131,6 +135,10 @@ void Runtime::say_how_safe() const {
   }
 }
 
+bool Runtime::on_a_loop() const {
+  return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->loop->in_loop_thread(); });
+}
+
 std::uint64_t Runtime::websocket_connections() const {
   std::uint64_t total = 0;
   for (const auto& lane : lanes_) total += lane->edge->counters().websockets.get();
@@ -157,6 +165,7 @@ void Runtime::stop() {
   lanes_.front()->loop->post([this] { expire_timer_->cancel(); });
   for (const auto& lane : lanes_) lane->loop->stop();
   for (const auto& lane : lanes_) lane->thread.join();
+  bayeux_->events.close();  // Behind the ends of the last sessions.
   if (!address_.text.empty()) log_info("stopped");
   flush_log();
 }

@@ -62,6 +62,8 @@ class Runtime {
   std::int64_t started_ms() const { return started_ms_; }
   // How many loops there are or will be.
   std::size_t loop_count() const { return loop_count_; }
+  // Whether this is the thread of one of the loops. Any thread.
+  bool on_a_loop() const;
   // Open now, on all loops. Any thread.
   std::uint64_t websocket_connections() const;
 

@@ -1,5 +1,6 @@
 #include "carillon/server.h"
 
+#include "server/bayeux_handle.h"
 #include "server/local_hub_parts.h"
 #include "server/runtime.h"
 
@@ -8,20 +9,24 @@ namespace carillon {
 class Server::Parts {
  public:
   explicit Parts(std::unique_ptr<Runtime> started)
-      : runtime(std::move(started)), address(runtime->address()), hub(open_hub(*runtime)) {}
+      : runtime(std::move(started)), address(runtime->address()), hub(open_hub(*runtime)), bayeux(open_bayeux(*runtime)) {}
 
   std::unique_ptr<Runtime> runtime;
   const std::string address;
   const std::unique_ptr<LocalHub> hub;
+  const std::unique_ptr<Bayeux> bayeux;
 
  private:
   static std::unique_ptr<LocalHub> open_hub(Runtime& runtime) {
     return std::unique_ptr<LocalHub>(new LocalHub(std::make_unique<LocalHub::Parts>(runtime)));
   }
+  static std::unique_ptr<Bayeux> open_bayeux(Runtime& runtime) {
+    return std::unique_ptr<Bayeux>(new Bayeux(std::make_unique<Bayeux::Parts>(runtime)));
+  }
 };
 
-Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
-  Result<std::unique_ptr<Runtime>> runtime = Runtime::start(options, Runtime::Reach::kListening);
+Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, BayeuxHooks hooks) {
+  Result<std::unique_ptr<Runtime>> runtime = Runtime::start(options, Runtime::Reach::kListening, std::move(hooks));
   if (!runtime) return runtime.error();
   return std::unique_ptr<Server>(new Server(std::make_unique<Parts>(*std::move(runtime))));
 }
@@ -37,6 +42,10 @@ std::string Server::address() const {
 
 LocalHub& Server::hub() {
   return *parts_->hub;
+}
+
+Bayeux& Server::bayeux() {
+  return *parts_->bayeux;
 }
 
 void Server::stop() {
