@@ -1,5 +1,6 @@
 // The `cometd` package's client with ears that a test can wait for.
 import assert from "node:assert/strict";
+import {inspect} from "node:util";
 import {CometD} from "cometd";
 import {adapt} from "cometd-nodejs-client";
 import {Heard, startConfigured, until} from "./carillon.js";
@@ -67,9 +68,11 @@ export function bayeuxClient(t, server, {transports = ["long-polling"], browser 
   // Channels to subscribe to again whenever a new session begins, as applications do.
   const kept = new Map();
   const resubscribed = new Heard();
+  // cometd tells who hears `/**` of meta messages too.
+  const into = (heard) => (message) => message.data !== undefined && heard.add(message);
   cometd.addListener("/meta/handshake", ({successful, reestablish}) => {
     if (!successful || !reestablish) return;
-    cometd.batch(() => kept.forEach((heard, channel) => cometd.subscribe(channel, (message) => heard.add(message), (reply) => resubscribed.add(reply))));
+    cometd.batch(() => kept.forEach((heard, channel) => cometd.subscribe(channel, into(heard), (reply) => resubscribed.add(reply))));
   });
 
   const client = {
@@ -86,7 +89,7 @@ export function bayeuxClient(t, server, {transports = ["long-polling"], browser 
     // Shakes hands and waits for the answer to the first connect.
     async connect(props) {
       const reply = await client.handshake(props);
-      assert.equal(reply.successful, true, JSON.stringify(reply));
+      assert.equal(reply.successful, true, inspect(reply));
       let connected;
       do connected = await connects.next(); while (!connected.successful);
       return reply;
@@ -95,7 +98,7 @@ export function bayeuxClient(t, server, {transports = ["long-polling"], browser 
     held: () => until(() => sent.findLast(({channel}) => channel === "/meta/connect")?.advice === undefined && cometd.getStatus() === "connected"),
     subscribing(channel, heard = new Heard()) {
       return new Promise((resolve) => {
-        const subscription = cometd.subscribe(channel, (message) => heard.add(message), (reply) => resolve({reply, subscription, heard}));
+        const subscription = cometd.subscribe(channel, into(heard), (reply) => resolve({reply, subscription, heard}));
       });
     },
     // A subscription that outlives sessions: `next()` is the data of the next message.
@@ -103,7 +106,7 @@ export function bayeuxClient(t, server, {transports = ["long-polling"], browser 
       const heard = new Heard();
       kept.set(channel, heard);
       const {reply, subscription} = await client.subscribing(channel, heard);
-      assert.equal(reply.successful, true, JSON.stringify(reply));
+      assert.equal(reply.successful, true, inspect(reply));
       return {subscription, heard, next: async (wait) => (await heard.next(wait)).data, take: async (count) => (await heard.take(count)).map(({data}) => data)};
     },
     unsubscribe(subscription) {
