@@ -211,17 +211,19 @@ describe("cometd in Chromium", () => {
 });
 
 describe("faye in Chromium", () => {
-  // Its page lies on the server's own origin, where faye demands it for most transports.
-  async function open(t, server, without) {
+  // Its page lies on the server's own origin, or `from` another.
+  async function open(t, server, without, from = server.url) {
     const context = await openWindow(t);
     const page = await context.newPage();
-    await page.setRequestInterception(true);
-    page.on("request", async (request) => {
-      const file = fileOf(new URL(request.url()).pathname);
-      if (!file) return request.continue();
-      await request.respond({contentType: types[file.pathname.split(".").pop()], body: await readFile(file)});
-    });
-    await page.goto(server.url + "/faye.html");
+    if (from === server.url) {
+      await page.setRequestInterception(true);
+      page.on("request", async (request) => {
+        const file = fileOf(new URL(request.url()).pathname);
+        if (!file) return request.continue();
+        await request.respond({contentType: types[file.pathname.split(".").pop()], body: await readFile(file)});
+      });
+    }
+    await page.goto(from + "/faye.html");
     await page.evaluate((url, without) => connect(url, without), server.url + "/cometd", without);
     return {
       page,
@@ -235,24 +237,27 @@ describe("faye in Chromium", () => {
     };
   }
 
+  async function talkingOver(t, transport, tabs, server) {
+    for (const tab of tabs) assert.deepEqual(await tab.subscribe("/room/faye"), {});
+    for (const tab of tabs) await until(async () => (await tab.transport()) === transport, () => transport);
+    const texts = [1, 2, 3].map((n) => ({n, text: "é🔔\u2028"}));
+    for (const text of texts) assert.deepEqual(await tabs[0].publish("/room/faye", text), {});
+    await server.publish("room:faye", "n", "from the server");
+    for (const tab of tabs) assert.deepEqual(await tab.next(4), [...texts, "from the server"]);
+  }
+
   const transports = ["websocket", "eventsource", "long-polling", "callback-polling"];
   for (const [number, transport] of transports.entries()) {
     test(`two windows over ${transport} hear each other and the HTTP API`, async (t) => {
       const server = await started(t, "--set", "bayeux.timeout=2s");
-      const without = transport === "callback-polling" ? [...transports.slice(0, number), "cross-origin-long-polling"] : transports.slice(0, number);
-      const tabs = [await open(t, server, without), await open(t, server, without)];
-      for (const tab of tabs) assert.deepEqual(await tab.subscribe("/room/faye"), {});
-      for (const tab of tabs) await until(async () => (await tab.transport()) === transport);
-      for (const n of [1, 2, 3]) assert.deepEqual(await tabs[0].publish("/room/faye", {n, text: "é🔔\u2028"}), {});
-      await server.publish("room:faye", "n", "from the server");
-      for (const tab of tabs) assert.deepEqual(await tab.next(4), [...[1, 2, 3].map((n) => ({n, text: "é🔔\u2028"})), "from the server"]);
+      const without = transports.slice(0, number);
+      await talkingOver(t, transport, [await open(t, server, without), await open(t, server, without)], server);
     });
 
     test(`a window over ${transport} comes back to a server that was restarted`, async (t) => {
       const place = {server: await startServer("--set", "bayeux.timeout=2s")};
       t.after(() => place.server.stop());
-      const without = transport === "callback-polling" ? [...transports.slice(0, number), "cross-origin-long-polling"] : transports.slice(0, number);
-      const tab = await open(t, place.server, without);
+      const tab = await open(t, place.server, transports.slice(0, number));
       await tab.subscribe("/room/restart");
       await until(async () => (await tab.transport()) === transport);
       const id = await tab.page.evaluate(() => client._dispatcher.clientId);
@@ -262,6 +267,15 @@ describe("faye in Chromium", () => {
       assert.deepEqual(await tab.subscribe("/room/again"), {});
       await place.server.publish("room:restart", "n", "back");
       assert.deepEqual(await tab.next(1), ["back"]);
+    });
+  }
+
+  // From another site faye shakes hands by JSONP, and then sends forms where WebSockets are not to be had.
+  for (const [transport, without] of [["websocket", []], ["cross-origin-long-polling", ["websocket"]], ["callback-polling", ["websocket", "cross-origin-long-polling"]]]) {
+    test(`across sites over ${transport}`, async (t) => {
+      const from = origin.replace("127.0.0.1", "localhost");
+      const server = await started(t, "--set", "bayeux.timeout=2s", "--set", `server.origins=${from}`);
+      await talkingOver(t, transport, [await open(t, server, without, from), await open(t, server, without, from)], server);
     });
   }
 });

@@ -47,7 +47,9 @@ for (const transport of ["long-polling", "websocket"]) {
         const failed = client.failures.length;
         wire.cut();
         await until(() => client.failures.length > failed);
-        await server.publish("room:cut", "n", round);  // While nobody is there.
+        const after = client.received.length;
+        await until(() => client.received.slice(after).some(({channel, successful}) => channel === "/meta/connect" && successful));
+        await server.publish("room:cut", "n", round);
         assert.equal(await client.channel.next(), round);
       }
       assert.equal(client.cometd.getClientId(), id);

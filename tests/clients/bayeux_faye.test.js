@@ -98,7 +98,7 @@ for (const transport of ["long-polling", "websocket"]) {
       assert.equal(await room.next(), "with ext");
       const [handshake] = alice.incoming();
       assert.deepEqual([handshake.channel, handshake.id, handshake.successful, handshake.version], ["/meta/handshake", "1", true, "1.0"]);
-      assert.deepEqual(handshake.supportedConnectionTypes, ["websocket", "long-polling", "callback-polling", "eventsource"]);
+      assert.deepEqual(handshake.supportedConnectionTypes, ["websocket", "long-polling", "callback-polling", "eventsource", "cross-origin-long-polling"]);
     });
 
     test("is refused what cannot be, and goes on", async (t) => {
