@@ -60,7 +60,8 @@ export function bayeuxClient(t, server, {transports = ["long-polling"], browser 
     cometd.addListener(channel, (message) => heard.add(message));
     return heard;
   };
-  const handshakes = heardOf("/meta/handshake");
+  const handshakes = [];
+  cometd.addListener("/meta/handshake", (message) => void handshakes.push(message));
   const connects = heardOf("/meta/connect");
   const failures = [];
   cometd.addListener("/meta/unsuccessful", (message) => void failures.push(message));
