@@ -33,11 +33,20 @@ SimRooms::SimRooms(SimCore& core, Shard& shard, Routes& routes)
                 .message_bytes_max = core.options.limits.message_bytes,
                 .siblings = core.phoenix_siblings},
                core.options.phoenix),
+      bayeux_({.shard = shard,
+               .random = core.random,
+               .identify = identify(),
+               .may_use_origin = [origins = Origins(core.options.origins, true)](
+                                     std::string_view origin, std::string_view host) { return origins.may_use(origin, host); },
+               .text_options = {.refuse_unknown_types = core.options.native.refuse_unknown_types},
+               .message_bytes_max = core.options.limits.message_bytes,
+               .common = core.bayeux}),
       api_(core.hub, shard.loop(), access_, identify(), api_options(core.options),
            {.version = CARILLON_VERSION, .limits = core.options.limits}) {
   native_.add_routes(routes);
   sse_.add_routes(routes);
   phoenix_.add_routes(routes);
+  bayeux_.add_routes(routes);
   api_.add_routes(routes);
 }
 
@@ -45,15 +54,16 @@ Identify SimRooms::identify() {
   return [this](const Exchange& exchange, std::string_view token) { return identifier_.identify(exchange, token); };
 }
 
-SimCore::SimCore(SimWorld& world, const ServerOptions& server_options)
+SimCore::SimCore(SimWorld& world, const ServerOptions& server_options, std::size_t loops)
     : options(server_options),
       random(world.random().next_u64()),
       rules(options.channels),
       policy(rules),
       engine(world.clock(), random, engine_options(options, rules)),
-      hub(engine, world.clock(), policy, hub_options(options)) {}
+      hub(engine, world.clock(), policy, hub_options(options)),
+      bayeux(options.bayeux, {}, loops) {}
 
-SimServer::SimServer(SimWorld& world, const ServerOptions& options, std::size_t loops) : world_(world), core_(world, options) {
+SimServer::SimServer(SimWorld& world, const ServerOptions& options, std::size_t loops) : world_(world), core_(world, options, loops) {
   shared_.options = edge_options(options, 10'000);
   shared_.origins = Origins(options.origins, true);
   for (std::size_t i = 0; i < loops; ++i) {

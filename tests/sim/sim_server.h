@@ -10,6 +10,7 @@
 #include "hub/hub.h"
 #include "hub/shard.h"
 #include "protocol/native/native.h"
+#include "protocol/bayeux/bayeux.h"
 #include "protocol/phoenix/phoenix.h"
 #include "protocol/sse/sse.h"
 #include "server/channel_policy.h"
@@ -21,7 +22,7 @@ namespace carillon {
 
 // What all loops share.
 struct SimCore {
-  SimCore(SimWorld& world, const ServerOptions& server_options);
+  SimCore(SimWorld& world, const ServerOptions& server_options, std::size_t loops);
 
   const ServerOptions options;
   SimRandom random;
@@ -30,6 +31,7 @@ struct SimCore {
   MemoryEngine engine;
   Hub hub;
   PhoenixSiblings phoenix_siblings;
+  BayeuxCommon bayeux;
 };
 
 // The protocols and the HTTP API on one loop. Everybody is trusted, as on a machine of one's own, unless the options have
@@ -46,6 +48,7 @@ class SimRooms {
   NativeRoom native_;
   SseRoom sse_;
   PhoenixRoom phoenix_;
+  BayeuxRoom bayeux_;
   ApiRoom api_;
 };
 

@@ -14,6 +14,8 @@ class BayeuxRoom {
 
   void add_routes(Routes& routes);
 
+  BayeuxSessions& sessions() { return sessions_; }
+
  private:
   void answer(ExchangePtr exchange);
   void accept_websocket(ExchangePtr exchange);

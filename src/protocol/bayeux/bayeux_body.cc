@@ -46,9 +46,10 @@ ContentType read_content_type(std::string_view field) {
   ContentType type{.media_type = take(), .charset = {}};
   while (!field.empty()) {
     const std::string_view parameter = take();
-    const std::size_t equals = std::min(parameter.find('='), parameter.size());
-    if (!equal_ignoring_case(parameter.substr(0, equals), "charset") || type.charset) continue;
-    std::string_view value = parameter.substr(std::min(equals + 1, parameter.size()));
+    const std::size_t equals = parameter.find('=');
+    if (equals == std::string_view::npos || type.charset) continue;
+    if (!equal_ignoring_case(parameter.substr(0, equals), "charset")) continue;
+    std::string_view value = parameter.substr(equals + 1);
     if (value.size() >= 2 && value.starts_with('"') && value.ends_with('"')) value = value.substr(1, value.size() - 2);
     type.charset = value;
   }

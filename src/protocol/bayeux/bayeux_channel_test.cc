@@ -29,8 +29,9 @@ std::string kind_of(std::string_view text, BayeuxAlphabet alphabet = kCometd) {
 
 std::string canonical(std::string_view text, BayeuxAlphabet alphabet = kCometd) {
   const Result<std::string> name = canonical_of_bayeux(text, alphabet);
-  if (!name) EXPECT_EQ(name.error().kind, ErrorKind::kInvalid) << text;
-  return name ? *name : "none";
+  if (name) return *name;
+  EXPECT_EQ(name.error().kind, ErrorKind::kInvalid) << text;
+  return "none";
 }
 
 bool hears(std::string_view pattern, std::string_view bayeux_channel) {
@@ -316,7 +317,7 @@ class RandomNames {
 TEST(BayeuxChannel, EveryHubNameComesBack) {
   RandomNames names;
   std::size_t tried = 0;
-  for (int i = 0; i < 100'000; ++i) {
+  for (int i = 0; i < 20'000; ++i) {
     const std::string name = names.text(8);
     if (!check_channel_name(name)) continue;
     ++tried;
@@ -327,13 +328,13 @@ TEST(BayeuxChannel, EveryHubNameComesBack) {
       ASSERT_EQ(decode_json_string('"' + text + '"'), text);
     }
   }
-  EXPECT_GT(tried, 50'000u);
+  EXPECT_GT(tried, 10'000u);
 }
 
 TEST(BayeuxChannel, EveryBayeuxNameComesBack) {
   RandomNames names;
   std::size_t accepted = 0;
-  for (int i = 0; i < 200'000; ++i) {
+  for (int i = 0; i < 40'000; ++i) {
     const std::string text = "/" + names.text(6);
     for (const BayeuxAlphabet alphabet : kAlphabets) {
       const Result<std::string> name = canonical_of_bayeux(text, alphabet);
@@ -343,14 +344,14 @@ TEST(BayeuxChannel, EveryBayeuxNameComesBack) {
       ASSERT_EQ(bayeux_of_canonical(*name, alphabet), text) << *name;
     }
   }
-  EXPECT_GT(accepted, 10'000u);
+  EXPECT_GT(accepted, 2'000u);
 }
 
 // The hub's segments are those that Bayeux clients see.
 TEST(BayeuxChannel, APatternFitsJustWhatItsSelectorHears) {
   RandomNames names;
   std::size_t heard = 0;
-  for (int i = 0; i < 200'000; ++i) {
+  for (int i = 0; i < 40'000; ++i) {
     const std::string name = names.text(5);
     if (!check_channel_name(name)) continue;
     const std::string channel = bayeux_of_canonical(name, kCometd);
@@ -365,7 +366,7 @@ TEST(BayeuxChannel, APatternFitsJustWhatItsSelectorHears) {
       ASSERT_EQ(selector->matches(name), fits) << pattern << " and " << channel;
     }
   }
-  EXPECT_GT(heard, 10'000u);
+  EXPECT_GT(heard, 2'000u);
 }
 
 }  // namespace

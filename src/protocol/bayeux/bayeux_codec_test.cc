@@ -312,8 +312,9 @@ TEST(BayeuxCodec, AnExtHasMembers) {
 std::optional<Texts> texts_of(std::string_view content_type, std::string_view body) {
   const std::vector<char> type(content_type.begin(), content_type.end()), bytes(body.begin(), body.end());
   const Result<Texts> texts = bayeux_body_texts({type.data(), type.size()}, {bytes.data(), bytes.size()});
-  if (!texts) EXPECT_EQ(texts.error().kind, ErrorKind::kInvalid);
-  return texts ? std::optional(*texts) : std::nullopt;
+  if (texts) return *texts;
+  EXPECT_EQ(texts.error().kind, ErrorKind::kInvalid);
+  return std::nullopt;
 }
 
 TEST(BayeuxBody, OfAnyTypeButAFormIsOneText) {

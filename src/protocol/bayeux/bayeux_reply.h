@@ -19,7 +19,7 @@ struct BayeuxReply {
   std::string_view subscription_json;
   std::string_view client_id;                      // Of handshakes.
   std::span<const std::string> connection_types;   // Of handshakes, with the version.
-  std::string_view error;                          // Empty: successful.
+  std::string error;                               // Empty: successful.
   std::string advice_json;
   std::string ext_json;
   std::string timestamp;

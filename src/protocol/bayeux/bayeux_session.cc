@@ -216,10 +216,11 @@ void BayeuxSession::connect(const BayeuxMessage& message, std::unique_ptr<HeldCo
   if (idle) return end(bayeux_event::RemovalReason::kIdle, bayeux_advice({.reconnect = "none"}));
   held_->until = loop().now() + time;
   const bool unacknowledged = ack_ != nullptr && !ack_->empty();
-  const bool ready = !pushes() && (has_deliveries() || unacknowledged) && !only_lazy();
+  const bool under_way = rare_ != nullptr && !rare_->leaving.empty();
+  const bool ready = !pushes() && !under_way && (has_deliveries() || unacknowledged) && !only_lazy();
   if (time == Millis(0) || ready) return answer_connect(advice);
   if (pushes()) deliver();
-  if (!pushes() && (has_deliveries() || unacknowledged) && lazy_at_ == Millis(0)) {
+  if (!pushes() && !under_way && (has_deliveries() || unacknowledged) && lazy_at_ == Millis(0)) {
     lazy_at_ = loop().now() + Millis(options().lazy_time);
   }
   wait_until(held_->until);

@@ -59,7 +59,7 @@ TEST(Z85, RoundTripsEveryLastGroup) {
     ASSERT_EQ(z85_decode(z85_encode(two)), two);
     const std::string three = two + static_cast<char>(value * 7);
     ASSERT_EQ(z85_decode(z85_encode(three)), three);
-    if (value < 256) ASSERT_EQ(z85_decode(z85_encode(two.substr(1))), two.substr(1));
+    ASSERT_EQ(z85_decode(z85_encode(two.substr(1))), two.substr(1));
   }
 }
 
