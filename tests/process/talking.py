@@ -260,7 +260,7 @@ class SseReader:
     def __init__(self, server, *channels, last_event_id=None, timeout=10, path="/api/events"):
         from urllib.parse import quote
         query = "&".join("channel=" + quote(channel, safe="") for channel in channels)
-        headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_event_id} if last_event_id else {})
         self.connection = http.client.HTTPConnection(server.host.strip("[]"), server.port, timeout=timeout)
         self.connection.request("GET", f"{path}?{query}" if query else path, headers=headers)
         self.answer = self.connection.getresponse()

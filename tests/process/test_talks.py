@@ -1,4 +1,5 @@
 """Plays the talks of tests/talk against the real program, over real sockets. tests/talk/README.md describes the format."""
+import concurrent.futures
 import re
 import time
 
@@ -9,15 +10,16 @@ from talking import BINARY, CLOSE, TEXT, RawWebSocket, SseReader, close_code
 
 TALKS = ROOT / "tests/talk"
 VERBS = ("open", "listen", "ask", "answers", "closes", "closed")
-KINDS = {"uuid": "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "epoch": "[0-9a-f]{1,16}", "seconds": "[0-9]{10}",
-         "number": "[0-9]{1,20}", "cursor": "[!-~]+", "more": '[^"]*'}
-# What is asked at the end, and answered behind all that was queued: by whether it is Phoenix, and its second version.
+KINDS = {"uuid": "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "clientid": "[0-9a-f]{40}",
+         "epoch": "[0-9a-f]{1,16}", "seconds": "[0-9]{10}", "number": "[0-9]{1,20}", "cursor": "[!-~]+", "more": '[^"]*'}
+# What is asked at the end, and answered behind all that was queued: by protocol.
 LAST_WORDS = {
-    (False, False): ('{"type":"ping","id":"the end"}', '{"type":"pong","id":"the end"}'),
-    (True, False): ('{"topic":"phoenix","event":"heartbeat","payload":{},"ref":"the end"}',
-                    '{"topic":"phoenix","event":"phx_reply","ref":"the end","payload":{"status":"ok","response":{}}}'),
-    (True, True): ('[null,"the end","phoenix","heartbeat",{}]',
-                   '[null,"the end","phoenix","phx_reply",{"status":"ok","response":{}}]')}
+    "native": ('{"type":"ping","id":"the end"}', '{"type":"pong","id":"the end"}'),
+    "bayeux": ('[{"id":"the end"}]', '[{"id":"the end","successful":false,"error":"400::channel_missing"}]'),
+    "phoenix": ('{"topic":"phoenix","event":"heartbeat","payload":{},"ref":"the end"}',
+                '{"topic":"phoenix","event":"phx_reply","ref":"the end","payload":{"status":"ok","response":{}}}'),
+    "phoenix 2": ('[null,"the end","phoenix","heartbeat",{}]',
+                  '[null,"the end","phoenix","phx_reply",{"status":"ok","response":{}}]')}
 PATIENCE = 10
 LONGEST_PASS = 3.0  # Talks that need more time are for the simulated world.
 
@@ -73,6 +75,7 @@ class Speaker:
     def __init__(self, server):
         self.server = server
         self.socket = self.stream = self.answer = None
+        self.asking = concurrent.futures.ThreadPoolExecutor(1)
 
     def open(self, text):
         target, *fields = text.split(" | ")
@@ -80,7 +83,7 @@ class Speaker:
         socket = RawWebSocket(self.server, path=target, headers=fields, timeout=PATIENCE)
         if socket.status == 101:
             self.socket = socket
-            self.last_words = LAST_WORDS["/socket/" in target, "vsn=2" in target]
+            self.last_words = LAST_WORDS[protocol_at(target)]
         else:
             self.answer = (socket.status, socket.read(int(socket.headers.get("content-length", 0))).decode())
             socket.close()
@@ -101,8 +104,14 @@ class Speaker:
         method, target, body = (text + "  ").split(" ", 2)
         body = body.strip()
         headers = {"Content-Type": "application/json"} if body else None
-        answer = self.server.call(method, target, body or None, headers)
-        self.answer = (answer.status, answer.text)
+        self.answer = self.asking.submit(self.server.call, method, target, body or None, headers, PATIENCE)
+
+    def answered(self):
+        """Status and text, when they have come."""
+        if isinstance(self.answer, concurrent.futures.Future):
+            answer = self.answer.result()
+            self.answer = (answer.status, answer.text)
+        return self.answer
 
     def send(self, message):
         if self.socket is None:
@@ -134,6 +143,10 @@ class Speaker:
             self.stream.close()
         self.socket = self.stream = None
 
+    def end(self):
+        self.close()
+        self.asking.shutdown()
+
     def unheard(self):
         """What is left, if anything. Whatever was queued comes before the pong; a stream's silence cannot be proved here."""
         if self.socket is None:
@@ -161,7 +174,7 @@ class Player:
         elif sign == "<<":
             self.compare("binary " + text, speaker.hear())
         elif sign == "answers":
-            status, body = speaker.answer
+            status, body = speaker.answered()
             self.compare(text, f"{status} {body}" if " " in text else str(status))
         elif sign == "closes":
             speaker.close()
@@ -177,8 +190,14 @@ class Player:
     def end(self):
         left = {name: heard for name, speaker in self.speakers.items() if (heard := speaker.unheard())}
         for speaker in self.speakers.values():
-            speaker.close()
+            speaker.end()
         assert not left
+
+
+def protocol_at(target):
+    if "/socket/" in target:
+        return "phoenix 2" if "vsn=2" in target else "phoenix"
+    return "bayeux" if target.startswith("/cometd") else "native"
 
 
 def seconds_of(text):

@@ -180,6 +180,12 @@ void DirectStage::open(const std::string& name, const TalkOpening& opening) {
   request(name, std::move(asked));
 }
 
+void DirectStage::listen(const std::string& name, const TalkOpening& opening) {
+  TalkOpening listening = opening;
+  listening.fields.emplace_back("Accept", "text/event-stream");
+  open(name, listening);
+}
+
 void DirectStage::ask(const std::string& name, std::string_view method, std::string_view target, std::string_view body) {
   HttpRequest asked;
   asked.method = method;

@@ -17,7 +17,7 @@ class DirectStage final : public TalkStage {
   ~DirectStage() override;
 
   void open(const std::string& client, const TalkOpening& opening) override;
-  void listen(const std::string& client, const TalkOpening& opening) override { open(client, opening); }
+  void listen(const std::string& client, const TalkOpening& opening) override;
   void ask(const std::string& client, std::string_view method, std::string_view target, std::string_view body) override;
   void send(const std::string& client, std::string_view message, bool binary) override;
   void close(const std::string& client) override;

@@ -88,6 +88,7 @@ std::optional<std::size_t> extent_of(std::string_view kind, std::string_view tex
         count == 36 && text[8] == '-' && text[13] == '-' && text[14] == '4' && text[18] == '-' && text[23] == '-';
     return shaped ? std::optional(count) : std::nullopt;
   }
+  if (kind == "clientid") return some(run(is_hex), 40, 40);
   if (kind == "epoch") return some(run(is_hex), 1, 16);
   if (kind == "seconds") return some(run(is_digit), 10, 10);
   if (kind == "number") return some(run(is_digit), 1, 20);

@@ -107,6 +107,8 @@ TEST(TalkWords, what_varies_is_matched_captured_and_must_recur) {
   EXPECT_EQ(words.fill("$e:$o:$p"), "00ff:12:$p");
   EXPECT_TRUE(words.match(R"({"message":"bad: $more","x":1})", R"({"message":"bad: anything","x":1})"));
   EXPECT_TRUE(words.match("$uuid", "9b2f6c1e-4c77-4d0c-9f0e-0a4b9c6f6f5b"));
+  EXPECT_TRUE(words.match("$clientid=c!", "0a4b9c6f6f5b9b2f6c1e4c774d0c9f0e01234567!"));
+  EXPECT_EQ(words.fill("$c"), "0a4b9c6f6f5b9b2f6c1e4c774d0c9f0e01234567");
 }
 
 TEST(TalkWords, refuses_what_is_another_kind) {
@@ -115,6 +117,8 @@ TEST(TalkWords, refuses_what_is_another_kind) {
   EXPECT_FALSE(words.match("$seconds", "170314560"));
   EXPECT_FALSE(words.match("$number", "x"));
   EXPECT_FALSE(words.match("$epoch", "XYZ"));
+  EXPECT_FALSE(words.match("$clientid", "0a4b9c6f6f5b9b2f6c1e4c774d0c9f0e0123456"));
+  EXPECT_FALSE(words.match("$clientid", "0A4b9c6f6f5b9b2f6c1e4c774d0c9f0e01234567"));
   EXPECT_FALSE(words.match("$nosuch", "nosuch"));
   EXPECT_FALSE(words.match("ab", "abc"));
   EXPECT_FALSE(words.match("abc", "ab"));

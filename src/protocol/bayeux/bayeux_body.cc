@@ -147,7 +147,7 @@ Result<std::vector<std::string>> bayeux_body_texts(std::string_view content_type
   const Result<Charset> charset = charset_of(type);
   if (!charset) return charset.error();
   std::vector<std::string> texts;
-  if (equal_ignoring_case(type.media_type, "application/x-www-form-urlencoded")) {
+  if (equal_ignoring_case(type.media_type, "application/x-www-form-urlencoded") || body.starts_with("message=")) {
     texts = form_messages(body);
   } else {
     texts.emplace_back(body);

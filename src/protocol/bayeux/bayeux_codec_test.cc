@@ -335,6 +335,8 @@ TEST(BayeuxBody, AFormHasItsTextsInParameters) {
     EXPECT_EQ(texts_of(type, "message=%ff"), std::nullopt);
   }
   EXPECT_EQ(texts_of("application/x-www-form-urlencoded; charset=iso-8859-1", "message=%e9"), Texts{"\xC3\xA9"});
+  // As faye's cross-origin-long-polling sends it.
+  EXPECT_EQ(texts_of("text/plain;charset=UTF-8", "message=%5B%7B%7D%5D"), Texts{"[{}]"});
 }
 
 TEST(BayeuxBody, CharsetsAreConverted) {

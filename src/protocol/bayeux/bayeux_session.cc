@@ -87,11 +87,16 @@ void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxAnswerer
 
 void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxLine& line) {
   attach(line);
-  const auto batch = std::make_shared<BayeuxBatch>([self = line.self()](const std::vector<std::string>& replies) {
-    if (*self == nullptr || replies.empty()) return;
-    (*self)->send_array(bayeux_array({}, replies));
-    (*self)->flush();
-  });
+  const auto batch = std::make_shared<BayeuxBatch>(
+      [&owner = owner_, id = client_id(), self = line.self()](const std::vector<std::string>& replies) {
+        if (*self == nullptr || replies.empty()) return;
+        // What the client hears of its own publish goes ahead of the word that it was published.
+        BayeuxSession* const session = owner.find(id);
+        if (session != nullptr && session->line_ == *self && session->pushes()) session->deliver();
+        if (*self == nullptr) return;
+        (*self)->send_array(bayeux_array({}, replies));
+        (*self)->flush();
+      });
   take_each(messages, batch);
 }
 
