@@ -140,7 +140,7 @@ class DirectStage::Request final : public Exchange {
 };
 
 DirectStage::DirectStage(const ServerOptions& options)
-    : core_(world_, options), shard_(core_.hub.add_shard(loop_)), rooms_(core_, shard_, router_) {}
+    : core_(world_, options, 1), shard_(core_.hub.add_shard(loop_)), rooms_(core_, shard_, router_) {}
 
 DirectStage::~DirectStage() {
   clients_.clear();
