@@ -3,11 +3,26 @@
 #include <fmt/core.h>
 
 namespace carillon {
+namespace {
+
+constexpr const char* kBayeuxPath = "/cometd";
+
+}  // namespace
+
+BayeuxPlace LoadLanguage::bayeux_place(std::string authority) const {
+  const auto carrier = floor()   ? BayeuxCarrier::kFloorPolling
+                       : polls() ? BayeuxCarrier::kLongPolling
+                                 : BayeuxCarrier::kWebSocket;
+  return {.carrier = carrier, .authority = std::move(authority), .path = kBayeuxPath};
+}
 
 std::string LoadLanguage::subscriber_path() const {
   switch (dialect_) {
     case LoadDialect::kNative: break;
     case LoadDialect::kPhoenix: return "/socket/websocket?vsn=2.0.0";
+    case LoadDialect::kBayeux:
+    case LoadDialect::kBayeuxPolls:
+    case LoadDialect::kFloorPolls: return kBayeuxPath;
     case LoadDialect::kFloor: return "/sub";
   }
   return path_;
