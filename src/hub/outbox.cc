@@ -67,6 +67,18 @@ std::size_t Outbox::bytes() const {
   return is_queue() ? queue().bytes : single()->bytes().size() - sent_of_front_;
 }
 
+void Outbox::walk(UniqueFunction<bool(const Frame&)> visit) const {
+  if (empty()) return;
+  if (!is_queue()) {
+    visit(*single());
+    return;
+  }
+  const Queue& waiting = queue();
+  for (std::uint32_t i = waiting.front; i < waiting.frames.size(); ++i) {
+    if (waiting.frames[i] != nullptr && !visit(*waiting.frames[i])) return;
+  }
+}
+
 std::size_t Outbox::frame_count() const {
   if (empty()) return 0;
   return is_queue() ? queue().count : 1;

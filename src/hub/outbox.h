@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/unique_function.h"
 #include "hub/frame.h"
 
 namespace carillon {
@@ -23,6 +24,8 @@ class Outbox {
   bool empty() const { return content_ == 0; }
   std::size_t bytes() const;  // Waiting, without what has left.
   std::size_t frame_count() const;
+  // From the front; until the visitor says false.
+  void walk(UniqueFunction<bool(const Frame&)> visit) const;
 
   void push(FramePtr frame);
   // Ahead of all that waits, but never inside a message that has begun to leave (a pong, a close).

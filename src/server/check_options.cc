@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/channel_rules.h"
+#include "server/check_bayeux.h"
 #include "server/settings.h"
 #include "server/unit_text.h"
 #include "wire/signing/jwt.h"
@@ -145,20 +146,38 @@ Result<void> check_channels(const std::vector<ChannelRule>& rules) {
   return {};
 }
 
+struct NamedPath {
+  std::string_view name;
+  std::string path;
+};
+
+// Bayeux' further places. They may be `/`: the subscribe path, which then nobody else posts to, or what the others stand
+// behind.
+void add_further_bayeux_paths(std::vector<NamedPath>& paths, const BayeuxOptions& bayeux) {
+  const auto add = [&paths](std::string_view name, std::string_view path, std::string_view behind) {
+    if (path.empty()) return;
+    paths.push_back({name, std::string(path == "/" ? "" : path) + std::string(behind)});
+  };
+  if (bayeux.subscribe_path != "/") add("bayeux.subscribe_path", bayeux.subscribe_path, "");
+  add("bayeux.handshake_path, with `/handshake`,", bayeux.handshake_path, "/handshake");
+  add("bayeux.connect_path, with `/connect`,", bayeux.connect_path, "/connect");
+  add("bayeux.disconnect_path, with `/disconnect`,", bayeux.disconnect_path, "/disconnect");
+}
+
 Result<void> check_paths(const ServerOptions& options) {
-  const std::string phoenix_websocket = options.phoenix.path + "/websocket";
-  const std::string phoenix_longpoll = options.phoenix.path + "/longpoll";
-  std::vector<std::pair<std::string_view, std::string_view>> paths = {{"http.api_path", options.http.api_path},
-                                                                      {"http.health_path", options.http.health_path},
-                                                                      {"http.metrics_path", options.http.metrics_path},
-                                                                      {"native.path", options.native.path},
-                                                                      {"sse.path", options.sse.path},
-                                                                      {"phoenix.path", options.phoenix.path},
-                                                                      {"Phoenix's WebSocket", phoenix_websocket},
-                                                                      {"Phoenix's long-poll", phoenix_longpoll},
-                                                                      {"webhooks.github_path", options.webhooks.github_path},
-                                                                      {"webhooks.gitea_path", options.webhooks.gitea_path}};
-  if (options.enable_echo) paths.emplace_back("the echo service", "/echo");
+  std::vector<NamedPath> paths = {{"http.api_path", options.http.api_path},
+                                  {"http.health_path", options.http.health_path},
+                                  {"http.metrics_path", options.http.metrics_path},
+                                  {"native.path", options.native.path},
+                                  {"sse.path", options.sse.path},
+                                  {"phoenix.path", options.phoenix.path},
+                                  {"Phoenix's WebSocket", options.phoenix.path + "/websocket"},
+                                  {"Phoenix's long-poll", options.phoenix.path + "/longpoll"},
+                                  {"bayeux.path", options.bayeux.path},
+                                  {"webhooks.github_path", options.webhooks.github_path},
+                                  {"webhooks.gitea_path", options.webhooks.gitea_path}};
+  add_further_bayeux_paths(paths, options.bayeux);
+  if (options.enable_echo) paths.push_back({"the echo service", "/echo"});
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const auto& [name, path] = paths[i];
     const bool clean = path.size() >= 2 && path.front() == '/' && path.back() != '/' && visible_ascii(path) &&
@@ -170,8 +189,8 @@ Result<void> check_paths(const ServerOptions& options) {
                       name, path));
     }
     for (std::size_t earlier = 0; earlier < i; ++earlier) {
-      if (paths[earlier].second == path) {
-        return refused(fmt::format("{} and {} are both `{}`", paths[earlier].first, name, path));
+      if (paths[earlier].path == path) {
+        return refused(fmt::format("{} and {} are both `{}`", paths[earlier].name, name, path));
       }
     }
   }
@@ -194,7 +213,7 @@ Result<void> check_webhooks(const WebhookOptions& webhooks) {
 Result<void> check_options(const ServerOptions& options) {
   for (const Result<void>& checked :
        {check_ranges(options), check_access(options), check_tokens(options), check_limits(options), check_times(options),
-        check_channels(options.channels), check_paths(options), check_webhooks(options.webhooks)}) {
+        check_channels(options.channels), check_paths(options), check_bayeux(options), check_webhooks(options.webhooks)}) {
     if (!checked) return checked.error();
   }
   for (const std::string& origin : options.origins) {

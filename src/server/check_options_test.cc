@@ -120,6 +120,28 @@ TEST(CheckOptions, PathsMustDiffer) {
   }
 }
 
+TEST(CheckOptions, FurtherPathsOfBayeuxMustDifferToo) {
+  ServerOptions options;
+  options.bayeux.subscribe_path = options.bayeux.handshake_path = options.bayeux.connect_path = options.bayeux.disconnect_path =
+      "/";
+  EXPECT_TRUE(check_options(options));
+  options.bayeux.handshake_path = "/a";
+  EXPECT_TRUE(check_options(options));
+  options.native.path = "/a/handshake";
+  expect_refused(options, "native.path and bayeux.handshake_path, with `/handshake`, are both `/a/handshake`");
+  options = {};
+  options.bayeux.subscribe_path = "/cometd";
+  expect_refused(options, "bayeux.path and bayeux.subscribe_path are both `/cometd`");
+  for (const char* path : {"ws", "/ws/", "/a b"}) {
+    options = {};
+    options.bayeux.connect_path = path;
+    expect_refused(options, "bayeux.connect_path");
+  }
+  options = {};
+  options.bayeux.path = "/";
+  expect_refused(options, "bayeux.path is `/`");
+}
+
 TEST(CheckOptions, OriginsAreOrigins) {
   EXPECT_TRUE(check_options({.origins = {"*", "https://app.example.com", "http://localhost:5173"}}));
   for (const char* origin : {"", "app.example.com", "https://", "https://a/b", "https://*.example.com", "://x"}) {

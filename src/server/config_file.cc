@@ -19,6 +19,19 @@ namespace carillon {
 namespace {
 
 constexpr std::string_view kChannelsSection = "channels";
+constexpr std::string_view kBayeuxSection = "bayeux";
+constexpr std::string_view kAuthorizersKey = "authorizers";  // [[bayeux.authorizers]]
+
+// How a list of rules, each a table, is spoken of.
+struct RuleWords {
+  std::string_view section;  // "channels"
+  std::string_view pattern;  // The key that no rule may lack.
+  std::string_view one;
+  std::string_view many;
+};
+constexpr RuleWords kChannelWords{kChannelsSection, "match", "a channel rule", "channel rules"};
+constexpr RuleWords kAuthorizerWords{"bayeux.authorizers", "channel", "an authorizer", "authorizers"};
+
 constexpr std::size_t kComplaintsMax = 20;  // Of one file; a twenty-first tells nobody anything new.
 
 std::string_view node_kind(const toml::node& node) {
@@ -63,11 +76,11 @@ class Reader {
     known.push_back(kChannelsSection);
     for (const auto& [key, node] : document) {
       if (key.str() == kChannelsSection) {
-        read_channels(node);
+        read_rules(node, kChannelWords, channel_settings(), options_.channels);
       } else if (std::find(known.begin(), known.end(), key.str()) == known.end()) {
         refuse_unknown_section(key, node, known);
       } else if (const toml::table* section = node.as_table()) {
-        read_table<ServerOptions>(*section, fmt::format("[{}]", key.str()), key.str(), server_settings(), options_);
+        read_section(key.str(), *section);
       } else {
         refuse(node.source(),
                fmt::format("`{0}` is a section; write [{0}] on a line of its own, not {1}", key.str(), node_kind(node)));
@@ -96,37 +109,58 @@ class Reader {
     std::string text;
   };
 
-  void read_channels(const toml::node& node) {
-    const toml::array* rules = node.as_array();
-    if (rules == nullptr) {
+  struct TableName {
+    std::string_view shown;    // "[limits]"
+    std::string_view section;  // "limits"
+    std::string_view lists;    // The key of a list of rules in it, which is read elsewhere; empty: there is none.
+  };
+
+  void read_section(std::string_view name, const toml::table& section) {
+    const std::string shown = fmt::format("[{}]", name);
+    if (name != kBayeuxSection) return read_table({shown, name, ""}, section, server_settings(), options_);
+    read_table({shown, name, kAuthorizersKey}, section, server_settings(), options_);
+    if (const toml::node* rules = section.get(kAuthorizersKey)) {
+      read_rules(*rules, kAuthorizerWords, bayeux_authorizer_settings(), options_.bayeux.authorizers);
+    }
+  }
+
+  template <class Rule>
+  void read_rules(const toml::node& node, const RuleWords& words, std::span<const Setting<Rule>> settings,
+                  std::vector<Rule>& rules) {
+    const std::string shown = fmt::format("[[{}]]", words.section);
+    const toml::array* list = node.as_array();
+    if (list == nullptr) {
       refuse(node.source(),
-             fmt::format("channel rules are written as [[channels]], in double brackets, not as {}", node_kind(node)));
+             fmt::format("{} are written as {}, in double brackets, not as {}", words.many, shown, node_kind(node)));
       return;
     }
-    options_.channels.clear();
-    for (const toml::node& element : *rules) {
+    rules.clear();
+    for (const toml::node& element : *list) {
       const toml::table* table = element.as_table();
       if (table == nullptr) {
-        refuse(element.source(), fmt::format("a channel rule is a [[channels]] table, not {}", node_kind(element)));
+        refuse(element.source(), fmt::format("{} is a {} table, not {}", words.one, shown, node_kind(element)));
         continue;
       }
-      if (!table->contains("match")) refuse(table->source(), "a [[channels]] rule needs `match`, the pattern it is for");
-      ChannelRule rule;
-      read_table<ChannelRule>(*table, "[[channels]]", kChannelsSection, channel_settings(), rule);
-      options_.channels.push_back(std::move(rule));
+      if (!table->contains(words.pattern)) {
+        refuse(table->source(), fmt::format("a {} rule needs `{}`, the pattern it is for", shown, words.pattern));
+      }
+      Rule rule;
+      read_table({shown, words.section, ""}, *table, settings, rule);
+      rules.push_back(std::move(rule));
     }
   }
 
   template <class Options>
-  void read_table(const toml::table& table, std::string_view shown, std::string_view section,
-                  std::span<const Setting<Options>> settings, Options& options) {
+  void read_table(const TableName& name, const toml::table& table, std::span<const Setting<Options>> settings,
+                  Options& options) {
     for (const auto& [key, node] : table) {
+      if (!name.lists.empty() && key.str() == name.lists) continue;
       const Setting<Options>* setting = nullptr;
       for (const auto& candidate : settings) {
-        if (candidate.section == section && candidate.key == key.str()) setting = &candidate;
+        if (candidate.section == name.section && candidate.key == key.str()) setting = &candidate;
       }
       if (setting == nullptr) {
-        refuse_unknown_key(key, shown, section, settings);
+        refuse_unknown_key(key, name, settings);
         continue;
       }
       const std::optional<SettingValue> value = setting_value(node);
@@ -141,22 +175,24 @@ class Reader {
   }
 
   template <class Options>
-  void refuse_unknown_key(const toml::key& key, std::string_view shown, std::string_view section,
-                          std::span<const Setting<Options>> settings) {
+  void refuse_unknown_key(const toml::key& key, const TableName& name, std::span<const Setting<Options>> settings) {
     std::vector<std::string_view> here;
     for (const auto& setting : settings) {
-      if (setting.section == section) here.push_back(setting.key);
+      if (setting.section == name.section) here.push_back(setting.key);
     }
+    if (!name.lists.empty()) here.push_back(name.lists);
     std::string hint = did_you_mean(key.str(), here);
     for (const auto& setting : server_settings()) {
       if (hint.empty() && setting.key == key.str()) hint = fmt::format("; it belongs to [{}]", setting.section);
     }
-    refuse(key.source(), fmt::format("unknown key `{}` in {}{}", key.str(), shown, hint));
+    refuse(key.source(), fmt::format("unknown key `{}` in {}{}", key.str(), name.shown, hint));
   }
 
   void refuse_unknown_section(const toml::key& key, const toml::node& node, const std::vector<std::string_view>& known) {
     if (node.is_table() || node.is_array_of_tables()) {
-      refuse(key.source(), fmt::format("unknown section [{}]{}", key.str(), did_you_mean(key.str(), known)));
+      std::string hint = did_you_mean(key.str(), known);
+      if (hint.empty() && key.str() == kAuthorizersKey) hint = fmt::format("; did you mean `{}`?", kAuthorizerWords.section);
+      refuse(key.source(), fmt::format("unknown section [{}]{}", key.str(), hint));
       return;
     }
     std::string hint = "; keys stand below a section such as [server]";

@@ -52,6 +52,23 @@ refuse_unknown_types = true
 github_secrets = ["a", "b"]
 keep_raw = true
 
+[[bayeux.authorizers]]
+channel = "/repo/**"
+
+[bayeux]
+path = "/faye"
+transports = ["websocket", "long-polling"]
+timeout = "20s"
+cookies = "required"
+lazy_channels = ["/news/**"]
+activity = "client_server"
+
+[[bayeux.authorizers]]
+channel = "/repo/*"
+operations = ["publish"]
+decision = "deny"
+reason = "read_only"
+
 [engine]
 kind = "memory"
 )";
@@ -89,6 +106,17 @@ TEST(ConfigFile, SetsWhatItSays) {
   EXPECT_TRUE(options.native.refuse_unknown_types);
   EXPECT_EQ(options.webhooks.github_secrets, (std::vector<std::string>{"a", "b"}));
   EXPECT_TRUE(options.webhooks.keep_raw);
+  EXPECT_EQ(options.bayeux.path, "/faye");
+  EXPECT_EQ(options.bayeux.transports, (std::vector<std::string>{"websocket", "long-polling"}));
+  EXPECT_EQ(options.bayeux.timeout, std::chrono::seconds(20));
+  EXPECT_EQ(options.bayeux.cookies, BayeuxCookies::kRequired);
+  EXPECT_EQ(options.bayeux.lazy_channels, std::vector<std::string>{"/news/**"});
+  EXPECT_EQ(options.bayeux.activity, BayeuxActivity::kClientServer);
+  ASSERT_EQ(options.bayeux.authorizers.size(), 2u);
+  EXPECT_EQ(options.bayeux.authorizers[0], (BayeuxAuthorizerRule{.channel = "/repo/**"}));
+  EXPECT_EQ(options.bayeux.authorizers[1],
+            (BayeuxAuthorizerRule{
+                .channel = "/repo/*", .operations = {"publish"}, .decision = BayeuxDecision::kDeny, .reason = "read_only"}));
   EXPECT_TRUE(check_options(options));
 }
 
@@ -96,10 +124,13 @@ TEST(ConfigFile, LeavesTheRestAlone) {
   ServerOptions options;
   options.loops = 3;
   options.channels = {{.match = "kept:*"}};
+  options.bayeux.authorizers = {{.channel = "/kept"}};
   ASSERT_TRUE(read_config("", "c.toml", options));
-  ASSERT_TRUE(read_config("[server]\nlisten = \"127.0.0.1:1\"\n", "c.toml", options));
+  ASSERT_TRUE(read_config("[server]\nlisten = \"127.0.0.1:1\"\n[bayeux]\ntimestamps = true\n", "c.toml", options));
   EXPECT_EQ(options.loops, 3u);
   EXPECT_EQ(options.channels.size(), 1u);
+  EXPECT_TRUE(options.bayeux.timestamps);
+  EXPECT_EQ(options.bayeux.authorizers.size(), 1u);
 }
 
 TEST(ConfigFile, NamesThePlaceAndTheWordThatWasMeant) {
@@ -141,6 +172,27 @@ TEST(ConfigFile, RefusesWrongTypesAndRanges) {
   EXPECT_THAT(refusal_of("[channels]\nmatch = \"x\"\n"), HasSubstr("in double brackets"));
   EXPECT_THAT(refusal_of("channels = [1]\n"), HasSubstr("a channel rule is a [[channels]] table"));
   EXPECT_THAT(refusal_of("[[channels]]\nhistory_count = 1\n"), HasSubstr("needs `match`"));
+}
+
+TEST(ConfigFile, AuthorizersAreRefusedWithPlaceAndHint) {
+  EXPECT_EQ(refusal_of("[[bayeux.authorizers]]\nchannel = \"/a\"\ndecison = \"deny\"\n"),
+            "c.toml:3:1: unknown key `decison` in [[bayeux.authorizers]]; did you mean `decision`?");
+  EXPECT_EQ(refusal_of("[[bayeux.authorizers]]\nchannel = \"/a\"\noperations = [\"publsh\"]\n"),
+            "c.toml:3:14: `operations` takes some of \"create\", \"subscribe\", \"publish\", not \"publsh\"; did you mean "
+            "`publish`?");
+  EXPECT_EQ(refusal_of("[[bayeux.authorizers]]\nchannel = \"/a\"\ndecision = \"alow\"\n"),
+            "c.toml:3:12: `decision` takes \"grant\", \"deny\" or \"ignore\", not \"alow\"");
+  EXPECT_THAT(refusal_of("[[bayeux.authorizers]]\nuser = \"alice\"\n"),
+              HasSubstr("a [[bayeux.authorizers]] rule needs `channel`, the pattern it is for"));
+  EXPECT_THAT(refusal_of("[bayeux.authorizers]\nchannel = \"/a\"\n"),
+              HasSubstr("authorizers are written as [[bayeux.authorizers]], in double brackets, not as a table"));
+  EXPECT_THAT(refusal_of("[bayeux]\nauthorizers = [1]\n"),
+              HasSubstr("an authorizer is a [[bayeux.authorizers]] table, not a whole number"));
+  EXPECT_EQ(refusal_of("[[bayeux.authorisers]]\nchannel = \"/a\"\n"),
+            "c.toml:1:10: unknown key `authorisers` in [bayeux]; did you mean `authorizers`?");
+  EXPECT_EQ(refusal_of("[[authorizers]]\nchannel = \"/a\"\n"),
+            "c.toml:1:3: unknown section [authorizers]; did you mean `bayeux.authorizers`?");
+  EXPECT_THAT(refusal_of("[bayeux]\n\"\" = 1\n"), HasSubstr("unknown key `` in [bayeux]"));
 }
 
 TEST(ConfigFile, RefusesWhatIsNoToml) {

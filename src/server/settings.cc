@@ -221,6 +221,34 @@ Setting<Options> texts(Field field, std::string_view takes, Texts texts) {
   return setting;
 }
 
+// Some of a few words, one at least and none twice.
+template <class Options, class Field>
+Setting<Options> words(Field field, std::vector<std::string_view> known, Texts texts) {
+  std::string takes = "some of ";
+  for (const std::string_view word : known) takes += (word == known.front() ? "" : ", ") + toml_text(word);
+  Setting<Options> setting{texts.section, texts.key, SettingType::kTexts, takes, texts.help, false, {}, {}, {}};
+  const auto refusal = [known, takes](const std::vector<std::string>& given) -> Result<void> {
+    if (given.empty()) return takes_other(takes, toml_texts(given));
+    for (auto word = given.begin(); word != given.end(); ++word) {
+      if (std::find(known.begin(), known.end(), *word) == known.end()) {
+        return Error{ErrorKind::kInvalid, takes_other(takes, toml_text(*word)).text + did_you_mean(*word, known)};
+      }
+      if (std::find(given.begin(), word, *word) != word) return takes_other(takes, toml_text(*word) + " twice");
+    }
+    return {};
+  };
+  setting.set = [field, refusal, takes](Options& options, const SettingValue& value) -> Result<void> {
+    const auto* given = std::get_if<std::vector<std::string>>(&value);
+    if (given == nullptr) return takes_other(takes, value_text(value));
+    if (Result<void> refused = refusal(*given); !refused) return refused;
+    field(options) = *given;
+    return {};
+  };
+  setting.check = [field, refusal](const Options& options) { return refusal(field(options)); };
+  setting.show = [field](const Options& options) { return toml_texts(field(options)); };
+  return setting;
+}
+
 template <class Value>
 using Choices = std::vector<std::pair<std::string_view, Value>>;
 
@@ -285,7 +313,16 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
   const Choices<std::string> engines{{"memory", "memory"}};
   const Choices<ClaimedUsers> claimed_users{
       {"loopback", ClaimedUsers::kLoopback}, {"never", ClaimedUsers::kNever}, {"always", ClaimedUsers::kAlways}};
+  const Choices<BayeuxCookies> bayeux_cookies{
+      {"if_sent", BayeuxCookies::kIfSent}, {"required", BayeuxCookies::kRequired}, {"off", BayeuxCookies::kOff}};
+  const Choices<SameSite> same_sites{{"lax", SameSite::kLax}, {"strict", SameSite::kStrict}, {"none", SameSite::kNone}};
+  const Choices<CookieSecure> cookie_secures{
+      {"auto", CookieSecure::kAuto}, {"always", CookieSecure::kAlways}, {"never", CookieSecure::kNever}};
+  const Choices<BayeuxActivity> bayeux_activities{
+      {"off", BayeuxActivity::kOff}, {"client", BayeuxActivity::kClient}, {"client_server", BayeuxActivity::kClientServer}};
   const std::string_view path = "a path that begins with `/`";
+  const std::string_view path_or_none = "a path that begins with `/`, or nothing";
+  const std::string_view bayeux_patterns = "a list of channels, such as [\"/a/b\", \"/a/*\", \"/a/**\"]";
   return {
       text<S>(FIELD(listen), "an address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"",
               {"server", "listen",
@@ -462,6 +499,88 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
                 "Long-poll sessions at a time; each loop has its equal part. Beyond it a new one is refused, and its client "
                 "tries again."}),
 
+      text<S>(FIELD(bayeux.path), path,
+              {"bayeux", "path",
+               "Where Bayeux clients (CometD, faye) are pointed: `http://host/cometd`. All that lies below it is taken too, as "
+               "`/cometd/handshake`."}),
+      text<S>(FIELD(bayeux.subscribe_path), path_or_none,
+              {"bayeux", "subscribe_path",
+               "A further place, for clients that send each kind of message elsewhere: this path as it stands, `/` too."}),
+      text<S>(FIELD(bayeux.handshake_path), path_or_none,
+              {"bayeux", "handshake_path", "The same, with `/handshake` behind it; of `/` that is `/handshake`."}),
+      text<S>(FIELD(bayeux.connect_path), path_or_none, {"bayeux", "connect_path", "The same, with `/connect` behind it."}),
+      text<S>(FIELD(bayeux.disconnect_path), path_or_none,
+              {"bayeux", "disconnect_path", "The same, with `/disconnect` behind it."}),
+      words<S>(FIELD(bayeux.transports), {"websocket", "long-polling", "callback-polling", "eventsource"},
+               {"bayeux", "transports", "How clients may speak; they are offered these in this order."}),
+      duration<S>(
+          FIELD(bayeux.timeout), {Milliseconds(100), hours(1)},
+          {"bayeux", "timeout",
+           "How long a connect is held while nothing waits for its client. A client may ask for another time, as far as "
+           "`timeout_max`."}),
+      duration<S>(FIELD(bayeux.timeout_max), {Milliseconds(100), hours(1)},
+                  {"bayeux", "timeout_max", "See `timeout`. Not less than it."}),
+      duration<S>(FIELD(bayeux.interval), {Milliseconds(0), hours(1)},
+                  {"bayeux", "interval", "How long clients are told to wait between two connects."}),
+      duration<S>(FIELD(bayeux.max_interval), {Milliseconds(100), hours(24)},
+                  {"bayeux", "max_interval", "A session without a connect for `interval` and so long is over."}),
+      count<S>(FIELD(bayeux.sessions_max), {1, 10'000'000},
+               {"bayeux", "sessions_max",
+                "Sessions at a time; each loop has its equal part. Beyond it the oldest that has never connected ends; when "
+                "there is none, a handshake is refused."}),
+      count<S>(FIELD(bayeux.batch_max), {1, 100'000},
+               {"bayeux", "batch_max", "Messages in one request; beyond it the whole request is refused (413)."}),
+      count<S>(
+          FIELD(bayeux.polls_per_browser), {0, 1000},
+          {"bayeux", "polls_per_browser",
+           "Polls that clients of one browser, by its cookie, may have waiting at a time; one more is answered at once and "
+           "told to come back after `multi_session_interval`. Browsers open six connections to a server. 0: any number."}),
+      duration<S>(FIELD(bayeux.multi_session_interval), {Milliseconds(0), hours(1)},
+                  {"bayeux", "multi_session_interval", "See `polls_per_browser`. `0s`: told not to come back."}),
+      choice<S>(
+          FIELD(bayeux.cookies), bayeux_cookies,
+          {"bayeux", "cookies",
+           "When a request of a session must show the cookie BAYEUX_BROWSER. `if_sent`: from its first request that shows "
+           "one, so that clients which hold no cookies are served too. `required`: always. `off`: none is set."}),
+      choice<S>(FIELD(bayeux.cookie_same_site), same_sites,
+                {"bayeux", "cookie_same_site",
+                 "The cookie's SameSite. `none`, for pages of other sites, needs a cookie that is Secure."}),
+      choice<S>(
+          FIELD(bayeux.cookie_secure), cookie_secures,
+          {"bayeux", "cookie_secure",
+           "Whether the cookie is for TLS only. `auto`: when the request came by TLS, as `X-Forwarded-Proto: https` says."}),
+      flag<S>(FIELD(bayeux.deliver_by_connect),
+              {"bayeux", "deliver_by_connect",
+               "Deliver in answers to connects only, never beside other replies (CometD's metaConnectDeliverOnly)."}),
+      flag<S>(FIELD(bayeux.own_messages),
+              {"bayeux", "own_messages", "A client hears what it publishes itself, where it is subscribed."}),
+      flag<S>(FIELD(bayeux.check_ids),
+              {"bayeux", "check_ids", "Refuse messages whose ids are not texts of letters and digits."}),
+      flag<S>(
+          FIELD(bayeux.strict_channels),
+          {"bayeux", "strict_channels",
+           "Channel names may hold the specification's characters only; without it, those that CometD lets through too. faye "
+           "needs it where names hold a dot."}),
+      texts<S>(FIELD(bayeux.lazy_channels), bayeux_patterns,
+               {"bayeux", "lazy_channels",
+                "Channels whose messages wait until something else is sent to the client, `lazy_time` at most."}),
+      duration<S>(FIELD(bayeux.lazy_time), {Milliseconds(1), hours(1)}, {"bayeux", "lazy_time", "See `lazy_channels`."}),
+      flag<S>(FIELD(bayeux.handshake_reconnect),
+              {"bayeux", "handshake_reconnect",
+               "Tell clients `maxInterval`, so that they shake hands again by themselves when it is over."}),
+      flag<S>(FIELD(bayeux.deliver_in_handshake),
+              {"bayeux", "deliver_in_handshake", "What waits for a client when it shakes hands rides on that answer."}),
+      flag<S>(FIELD(bayeux.handshake_per_websocket),
+              {"bayeux", "handshake_per_websocket", "A session takes no other WebSocket than the one it shook hands on."}),
+      flag<S>(FIELD(bayeux.timestamps), {"bayeux", "timestamps", "Write a `timestamp` into every message."}),
+      choice<S>(
+          FIELD(bayeux.activity), bayeux_activities,
+          {"bayeux", "activity",
+           "What keeps a session from ending as idle. `off`: sessions do not end as idle. `client`: what its client sends, "
+           "but for connects. `client_server`: and what it is sent."}),
+      duration<S>(FIELD(bayeux.activity_time), {Milliseconds(100), days(365)},
+                  {"bayeux", "activity_time", "With `activity`: how long a session may be idle."}),
+
       duration<S>(FIELD(presence.period), {Milliseconds(0), minutes(1)},
                   {"presence", "period",
                    "Who came and went in a channel is gathered for so long and then told at once. `0s`: within the turn of the "
@@ -526,6 +645,26 @@ std::vector<Setting<ChannelRule>> make_channel_settings() {
   };
 }
 
+std::vector<Setting<BayeuxAuthorizerRule>> make_bayeux_authorizer_settings() {
+  using R = BayeuxAuthorizerRule;
+  const Choices<BayeuxDecision> decisions{
+      {"grant", BayeuxDecision::kGrant}, {"deny", BayeuxDecision::kDeny}, {"ignore", BayeuxDecision::kIgnore}};
+  const std::string_view section = "bayeux.authorizers";
+  return {
+      text<R>(FIELD(channel), "a channel as Bayeux clients write it, such as \"/a/b\", \"/a/*\" or \"/a/**\"",
+              {section, "channel", "The channels the rule has a say on; `/**` is every channel, those below `/service` too."}),
+      words<R>(FIELD(operations), {"create", "subscribe", "publish"},
+               {section, "operations", "What it decides on; of the others it has no opinion, as with `ignore`."}),
+      text<R>(FIELD(user), "a text",
+              {section, "user",
+               "Whom it is for: the user of a valid token; of all others it has no opinion. Empty: it is for everybody."}),
+      choice<R>(FIELD(decision), decisions,
+                {section, "decision", "What it says. `ignore`: no opinion, but now somebody must grant."}),
+      text<R>(FIELD(reason), "a text without `:`",
+              {section, "reason", "Of a `deny`, what the client is told: `403:<reason>:subscribe_denied`."}),
+  };
+}
+
 #undef FIELD
 
 char upper(char character) {
@@ -582,6 +721,14 @@ Result<void> check_unknown_variable(std::string_view name) {
   return {};
 }
 
+template <class Rule>
+void append_rules(std::string& out, const std::vector<Rule>& rules, std::span<const Setting<Rule>> settings) {
+  for (const Rule& rule : rules) {
+    out += fmt::format("\n[[{}]]\n", settings.front().section);
+    for (const auto& setting : settings) out += fmt::format("{} = {}\n", setting.key, setting.show(rule));
+  }
+}
+
 template <class Options>
 std::string markdown_row(const Setting<Options>& setting) {
   return fmt::format("| `{}` | `{}` | {} | {} |\n", setting.key, setting.show(Options()), setting.takes, setting.help);
@@ -596,6 +743,11 @@ std::span<const Setting<ServerOptions>> server_settings() {
 
 std::span<const Setting<ChannelRule>> channel_settings() {
   static const std::vector<Setting<ChannelRule>> table = make_channel_settings();
+  return table;
+}
+
+std::span<const Setting<BayeuxAuthorizerRule>> bayeux_authorizer_settings() {
+  static const std::vector<Setting<BayeuxAuthorizerRule>> table = make_bayeux_authorizer_settings();
   return table;
 }
 
@@ -678,10 +830,8 @@ std::string options_toml(const ServerOptions& options) {
       if (setting.section == section) out += fmt::format("{} = {}\n", setting.key, setting.show(options));
     }
   }
-  for (const ChannelRule& rule : options.channels) {
-    out += "\n[[channels]]\n";
-    for (const auto& setting : channel_settings()) out += fmt::format("{} = {}\n", setting.key, setting.show(rule));
-  }
+  append_rules(out, options.channels, channel_settings());
+  append_rules(out, options.bayeux.authorizers, bayeux_authorizer_settings());
   return out;
 }
 
@@ -697,6 +847,8 @@ std::string settings_markdown() {
   }
   out += fmt::format("### `[[channels]]`\n{}", kHead);
   for (const auto& setting : channel_settings()) out += markdown_row(setting);
+  out += fmt::format("\n### `[[bayeux.authorizers]]`\n{}", kHead);
+  for (const auto& setting : bayeux_authorizer_settings()) out += markdown_row(setting);
   return out;
 }
 

@@ -45,6 +45,8 @@ struct Setting {
 std::span<const Setting<ServerOptions>> server_settings();
 // The keys of one `[[channels]]` table.
 std::span<const Setting<ChannelRule>> channel_settings();
+// The keys of one `[[bayeux.authorizers]]` table.
+std::span<const Setting<BayeuxAuthorizerRule>> bayeux_authorizer_settings();
 // The names of the sections that server_settings() has, in their order.
 std::span<const std::string_view> setting_sections();
 

@@ -36,6 +36,14 @@ Result<void> set(ServerOptions& options, std::string_view name, std::string_view
   return set_option(options, {.name = name, .shown = name, .text = text});
 }
 
+TEST(Settings, EveryKeyOfARuleIsNamedOnceAndPassesItsOwnCheck) {
+  std::set<std::string> names;
+  for (const auto& setting : bayeux_authorizer_settings()) {
+    EXPECT_TRUE(setting.check(BayeuxAuthorizerRule())) << setting.name();
+    EXPECT_TRUE(names.insert(setting.name()).second) << setting.name();
+  }
+}
+
 TEST(Settings, ByDottedName) {
   ServerOptions options;
   EXPECT_TRUE(set(options, "limits.message_bytes", "32MB"));
@@ -53,6 +61,18 @@ TEST(Settings, ByDottedName) {
   EXPECT_THAT(set(options, "server.loops", "256").error().text, HasSubstr("from 0 to 255, not 256"));
 }
 
+TEST(Settings, WordsAreKnownAndComeOnce) {
+  ServerOptions options;
+  EXPECT_TRUE(set(options, "bayeux.transports", "long-polling,eventsource"));
+  EXPECT_EQ(options.bayeux.transports, (std::vector<std::string>{"long-polling", "eventsource"}));
+  EXPECT_EQ(set(options, "bayeux.transports", "long-poling").error().text,
+            "bayeux.transports takes some of \"websocket\", \"long-polling\", \"callback-polling\", \"eventsource\", not "
+            "\"long-poling\"; did you mean `long-polling`?");
+  EXPECT_THAT(set(options, "bayeux.transports", "websocket,websocket").error().text, HasSubstr("not \"websocket\" twice"));
+  EXPECT_THAT(set(options, "bayeux.transports", "").error().text, HasSubstr("not []"));
+  EXPECT_EQ(options.bayeux.transports.size(), 2u) << "what is refused changes nothing";
+}
+
 TEST(Environment, OverridesAndIsTyped) {
   ServerOptions options;
   const char* environment[] = {"PATH=/bin",
@@ -61,6 +81,8 @@ TEST(Environment, OverridesAndIsTyped) {
                                "CARILLON_AUTH_API_KEY=k=1",
                                "CARILLON_WEBSOCKET_COMPRESSION=false",
                                "CARILLON_SSE_HEARTBEAT=3s",
+                               "CARILLON_BAYEUX_COOKIE_SAME_SITE=strict",
+                               "CARILLON_BAYEUX_LAZY_CHANNELS=/a/*,/b",
                                "CARILLON_SERVER_ORIGINS=",
                                nullptr};
   ASSERT_TRUE(apply_environment(options, environment));
@@ -70,6 +92,8 @@ TEST(Environment, OverridesAndIsTyped) {
   EXPECT_FALSE(options.websocket.compression);
   EXPECT_EQ(options.sse.heartbeat, std::chrono::seconds(3));
   EXPECT_TRUE(options.origins.empty());
+  EXPECT_EQ(options.bayeux.cookie_same_site, SameSite::kStrict);
+  EXPECT_EQ(options.bayeux.lazy_channels, (std::vector<std::string>{"/a/*", "/b"}));
 }
 
 TEST(Environment, AMisspeltNameIsRefused) {
@@ -94,6 +118,10 @@ TEST(OptionsToml, ReadsBackAsTheSame) {
   options.origins = {"https://a\"b\\c"};
   options.http.api_path = "/x\ty";
   options.channels = {{.match = "room:*", .history_count = 7, .publish = ChannelAccess::kOpen}};
+  options.bayeux.transports = {"long-polling", "websocket"};
+  options.bayeux.authorizers = {
+      {.channel = "/room/**"},
+      {.channel = "/room/*", .operations = {"create"}, .user = "\"al\"", .decision = BayeuxDecision::kDeny, .reason = "no"}};
   ServerOptions read;
   const Result<void> outcome = read_config(options_toml(options), "shown", read);
   ASSERT_TRUE(outcome) << outcome.error().text;

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "carillon/bayeux.h"
@@ -11,8 +12,8 @@
 
 namespace carillon {
 
-// What is said to a client: empty: it may. Else an error string ("403:denied_by_not_granting:subscribe_denied") and what the
-// policy wants added to the reply.
+// What is said to a client. `error` empty: it may; else an error string ("403:denied_by_not_granting:subscribe_denied"). The
+// rest is what the policy wants added to the reply, whether it may or not.
 struct BayeuxPermission {
   std::string error;
   std::string advice;
@@ -21,21 +22,27 @@ struct BayeuxPermission {
 
 class BayeuxGuard {
  public:
-  // Patterns have been checked (check_options for the configuration's). The hooks outlive it.
-  BayeuxGuard(std::vector<BayeuxAuthorizerRule> rules, const BayeuxHooks& hooks);
+  // Patterns have been checked (server/check_bayeux.h). The hooks outlive it.
+  BayeuxGuard(std::vector<BayeuxAuthorizerRule> rules, const BayeuxHooks& hooks) : rules_(std::move(rules)), hooks_(hooks) {}
 
   BayeuxVerdict may_handshake(const BayeuxHandshake& handshake) const;
-  // The order: the program's policy, then all authorizers that have a say.
+  // The order: the program's policy, then all authorizers that have a say: those of the configuration, then the program's.
   BayeuxPermission may(const BayeuxQuestion& question) const;
 
  private:
-  BayeuxAnswer judge(const BayeuxAuthorizerRule& rule, const BayeuxQuestion& question) const;
+  std::string ask_authorizers(const BayeuxQuestion& question) const;
 
   const std::vector<BayeuxAuthorizerRule> rules_;
   const BayeuxHooks& hooks_;
 };
 
-// Whether a pattern has a say on a channel or wildcard.
-bool bayeux_pattern_covers(std::string_view pattern, std::string_view channel);
+// Patterns and wildcards are names, `/a/*` and `/a/**`. Service channels lie below `/**` too.
+
+// Whether everything that `narrow`, a name or wildcard, stands for is something that `wide` stands for.
+bool bayeux_pattern_covers(std::string_view wide, std::string_view narrow);
+
+// Whether there is a name that both stand for: so a pattern has a say on `asked`. Who subscribes to `/a/**` could hear `/a/b`,
+// so what is said of `/a/b` counts.
+bool bayeux_pattern_has_say(std::string_view pattern, std::string_view asked);
 
 }  // namespace carillon

@@ -12,13 +12,14 @@ namespace carillon {
 
 class BayeuxServices {
  public:
-  // The services outlive it.
+  // Patterns have been checked (server/check_bayeux.h). The services outlive it.
   explicit BayeuxServices(const std::vector<BayeuxService>& services) : services_(services) {}
 
   struct Match {
     const BayeuxService* service = nullptr;  // Null: nobody takes it.
     std::vector<std::pair<std::string, std::string>> parameters;
   };
+  // The first whose pattern fits. A segment `{name}` of it fits any one, a last `*` too, a last `**` one and all behind it.
   Match match(std::string_view channel) const;
 
  private:

@@ -1,0 +1,48 @@
+// BayeuxBatch: the replies to one request's messages, in the messages' order; it answers when all are there. One loop.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/unique_function.h"
+
+namespace carillon {
+
+class BayeuxBatch {
+ public:
+  using Answer = UniqueFunction<void(std::vector<std::string> replies)>;
+  explicit BayeuxBatch(Answer answer) : answer_(std::move(answer)) {}
+
+  // A place for one more reply.
+  std::size_t add() {
+    replies_.emplace_back();
+    ++open_;
+    return replies_.size() - 1;
+  }
+  // Once for each place.
+  void fill(std::size_t place, std::string reply) {
+    replies_[place] = std::move(reply);
+    --open_;
+    finish();
+  }
+  void append(std::string reply) { fill(add(), std::move(reply)); }
+  // No more places come.
+  void seal() {
+    sealed_ = true;
+    finish();
+  }
+
+ private:
+  void finish() {
+    if (sealed_ && open_ == 0 && answer_) std::exchange(answer_, {})(std::move(replies_));
+  }
+
+  Answer answer_;
+  std::vector<std::string> replies_;
+  std::size_t open_ = 0;
+  bool sealed_ = false;
+};
+using BayeuxBatchPtr = std::shared_ptr<BayeuxBatch>;
+
+}  // namespace carillon

@@ -1,0 +1,77 @@
+// BayeuxCommon: what the Bayeux rooms of all loops share. Made once a server; any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "carillon/bayeux.h"
+#include "carillon/server_options.h"
+#include "hub/selector.h"
+#include "protocol/bayeux/bayeux_client_id.h"
+#include "protocol/bayeux/bayeux_events.h"
+#include "protocol/bayeux/bayeux_guard.h"
+#include "protocol/bayeux/bayeux_services.h"
+#include "protocol/siblings.h"
+
+namespace carillon {
+
+class BayeuxSessions;
+using BayeuxSiblings = Siblings<BayeuxSessions>;
+
+// Names and how often each is there.
+class BayeuxTally {
+ public:
+  // How many there are with it.
+  std::size_t add(std::string_view name);
+  void remove(std::string_view name);
+  bool has(std::string_view name) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, std::size_t> counts_;
+};
+
+// The way from the program's threads to a session, which may be gone, as may the server.
+class BayeuxDoor {
+ public:
+  explicit BayeuxDoor(BayeuxSiblings& siblings) : siblings_(&siblings) {}
+
+  // Runs the task on the loop of the session, or nowhere. Any thread.
+  void post(std::string_view client_id, UniqueFunction<void(BayeuxSessions&)> task);
+  void close();
+
+ private:
+  std::mutex mutex_;
+  BayeuxSiblings* siblings_;  // Null: closed.
+};
+
+struct BayeuxCommon {
+  BayeuxCommon(const BayeuxOptions& of, BayeuxHooks with, std::size_t loop_count);
+  // The loops have stopped by now, and may be gone.
+  ~BayeuxCommon();
+
+  std::size_t session_count() const { return sessions.load(std::memory_order_relaxed); }
+
+  const BayeuxOptions options;
+  const BayeuxHooks hooks;
+  const std::size_t loops;
+  const BayeuxAlphabet alphabet;
+  const std::vector<std::string> connection_types;  // That clients are told.
+  const std::vector<Selector> lazy_channels;
+  const BayeuxGuard guard;
+  const BayeuxServices services;
+  BayeuxEvents events;
+  BayeuxSiblings siblings;
+  const std::shared_ptr<BayeuxDoor> door;
+  BayeuxTally subscribed;  // Channels and wildcards, as on the wire.
+  BayeuxTally polling;     // Browsers, by the polls that they have waiting.
+  std::atomic<std::size_t> sessions{0};
+};
+
+}  // namespace carillon

@@ -1,0 +1,593 @@
+#include "protocol/bayeux/bayeux_session.h"
+
+#include <algorithm>
+
+#include "protocol/bayeux/bayeux_sessions.h"
+#include "wire/websocket/websocket_frame.h"
+
+namespace carillon {
+namespace {
+
+constexpr std::string_view kConnect = "/meta/connect";
+// Messages for one client that may wait for others; with one more all are sent.
+constexpr std::size_t kLazyMax = 100;
+
+EndReason end_reason(bayeux_event::RemovalReason reason) {
+  using enum bayeux_event::RemovalReason;
+  switch (reason) {
+    case kSlow: return EndReason::kSlowConsumer;
+    case kTokenExpired: return EndReason::kExpired;
+    case kShutdown: return EndReason::kShutdown;
+    case kRemoved: return EndReason::kDisconnected;
+    default: return EndReason::kClientLeft;
+  }
+}
+
+// What the client is to do next.
+std::string_view reconnect_after(bayeux_event::RemovalReason reason) {
+  using enum bayeux_event::RemovalReason;
+  if (reason == kSlow || reason == kTokenExpired) return "handshake";
+  return reason == kShutdown ? "retry" : "none";
+}
+
+}  // namespace
+
+BayeuxSession::BayeuxSession(BayeuxSessions& owner, Start start)
+    : owner_(owner),
+      client_(std::move(start.client)),
+      browser_(std::move(start.browser)),
+      shows_cookie_(start.shows_cookie),
+      ack_(start.acknowledged ? std::make_unique<BayeuxAck>() : nullptr),
+      active_at_(owner.loop().now()),
+      session_(owner.shard(), *this,
+               {.protocol = "bayeux",
+                .encoding = &owner.encoding(),
+                .identity = std::move(start.identity),
+                .user_agent = client_->user_agent}) {
+  owner_.common().sessions.fetch_add(1, std::memory_order_relaxed);
+  touch(Millis(options().interval));
+}
+
+BayeuxSession::~BayeuxSession() {
+  owner_.deadlines().remove(*this, deadline_);
+  if (line_ != nullptr) line_->session_ = nullptr;
+  if (held_ != nullptr && held_->counted) owner_.common().polling.remove(browser_);
+  for (const std::string& channel : channels_) owner_.common().subscribed.remove(channel);
+  owner_.common().sessions.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool BayeuxSession::may_speak(std::string_view cookie) {
+  switch (options().cookies) {
+    case BayeuxCookies::kOff: return true;
+    case BayeuxCookies::kRequired: return cookie == browser_;
+    case BayeuxCookies::kIfSent: break;
+  }
+  if (cookie.empty()) return !shows_cookie_;
+  if (cookie != browser_) return false;
+  shows_cookie_ = true;
+  return true;
+}
+
+// --- Requests
+
+void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxAnswerer answerer) {
+  const BayeuxMessage& first = messages.front();
+  if (messages.size() == 1 && first.channel == kConnect && fault_of(first).empty()) {
+    std::unique_ptr<HeldConnect> asked = read_connect(first);
+    asked->answerer = std::move(answerer);
+    return connect(first, std::move(asked));
+  }
+  const auto batch = std::make_shared<BayeuxBatch>(
+      [&owner = owner_, id = client_id(), answerer = std::move(answerer)](std::vector<std::string> replies) mutable {
+        if (BayeuxSession* const session = owner.find(id)) return session->answer(std::move(answerer), std::move(replies));
+        answerer.answer(bayeux_array({}, replies));
+      });
+  take_each(messages, batch);
+}
+
+void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxLine& line) {
+  attach(line);
+  const auto batch = std::make_shared<BayeuxBatch>([self = line.self()](const std::vector<std::string>& replies) {
+    if (*self == nullptr || replies.empty()) return;
+    (*self)->send_array(bayeux_array({}, replies));
+    (*self)->flush();
+  });
+  take_each(messages, batch);
+}
+
+void BayeuxSession::take_each(std::span<const BayeuxMessage> messages, const BayeuxBatchPtr& batch) {
+  for (const BayeuxMessage& message : messages) take_one(message, batch);
+  batch->seal();
+}
+
+void BayeuxSession::take_one(const BayeuxMessage& message, const BayeuxBatchPtr& batch) {
+  if (std::string fault = fault_of(message); !fault.empty()) {
+    BayeuxPermission refused{.error = std::move(fault)};
+    if (refused.error.starts_with("402")) refused.advice = bayeux_advice({.reconnect = "handshake"});
+    return refuse(message, batch, std::move(refused));
+  }
+  if (message.channel == kConnect) {
+    std::unique_ptr<HeldConnect> asked = read_connect(message);
+    if (line_ != nullptr) {
+      asked->line = line_;
+      return connect(message, std::move(asked));
+    }
+    // Others wait for their answers in the same response, so this does too.
+    connected_ = true;
+    std::vector<FramePtr> frames;
+    std::string deliveries = ack_ != nullptr ? take_deliveries(frames) : std::string();
+    batch->append(deliveries + connect_reply(*asked, default_advice()));
+    return touch(Millis(options().interval));
+  }
+  active_at_ = loop().now();
+  if (held_ == nullptr) touch(Millis(0));
+  if (message.channel == "/meta/subscribe") return subscribe(message, batch);
+  if (message.channel == "/meta/unsubscribe") return unsubscribe(message, batch);
+  if (message.channel == "/meta/disconnect") return disconnect(message, batch);
+  publish(message, batch);
+}
+
+// The order in which CometD looks.
+std::string BayeuxSession::fault_of(const BayeuxMessage& message) const {
+  if (message.channel.empty()) return message.fault.empty() ? "400::channel_missing" : std::string(message.fault);
+  const Result<BayeuxChannelKind> kind = bayeux_channel_kind(message.channel, owner_.common().alphabet);
+  if (!kind || *kind == BayeuxChannelKind::kWildcard) return "405::channel_invalid";
+  if (!message.fault.empty()) return std::string(message.fault);
+  if (options().check_ids && !message.id_json.empty() && !is_bayeux_id(message.id_json)) return "405::message_id_invalid";
+  if (gone_ || (!message.client_id.empty() && message.client_id != client_id())) return "402::session_unknown";
+  if (message.client_id.empty() && line_ == nullptr) return "402::session_unknown";
+  return {};
+}
+
+BayeuxPermission BayeuxSession::may(BayeuxOperation operation, std::string_view channel) {
+  return owner_.common().guard.may({.client = *client_, .operation = operation, .channel = channel});
+}
+
+void BayeuxSession::refuse(const BayeuxMessage& message, const BayeuxBatchPtr& batch, BayeuxPermission permission) {
+  BayeuxReply refused = reply_to(message);
+  refused.error = permission.error;
+  refused.advice_json = std::move(permission.advice);
+  refused.ext_json = std::move(permission.ext);
+  reply(refused, batch, batch->add());
+}
+
+void BayeuxSession::reply(const BayeuxReply& reply, const BayeuxBatchPtr& batch, std::size_t place) {
+  if (!options().timestamps) return batch->fill(place, bayeux_reply(reply));
+  BayeuxReply stamped = reply;
+  stamped.timestamp = bayeux_timestamp(owner_.unix_ms());
+  batch->fill(place, bayeux_reply(stamped));
+}
+
+void BayeuxSession::disconnect(const BayeuxMessage& message, const BayeuxBatchPtr& batch) {
+  // The connect that waits is answered ahead of this.
+  end(bayeux_event::RemovalReason::kDisconnected, bayeux_advice({.reconnect = "none"}));
+  reply(reply_to(message), batch, batch->add());
+}
+
+// --- Connects
+
+std::unique_ptr<BayeuxSession::HeldConnect> BayeuxSession::read_connect(const BayeuxMessage& message) {
+  auto asked = std::make_unique<HeldConnect>();
+  asked->id_json = message.id_json;
+  asked->wants_advice = message.has_advice;
+  if (message.ext_json.empty()) return asked;
+  const std::optional<JsonDocument> ext = owner_.reader().members(message.ext_json);
+  if (!ext) return asked;
+  if (const JsonSpan* const timesync = ext->find("timesync")) asked->timesync = read_timesync(timesync->text, owner_.unix_ms());
+  const JsonSpan* const ack = ext->find("ack");
+  if (ack_ != nullptr && ack != nullptr) {
+    if (const std::optional<std::uint64_t> batch = json_u64(ack->text)) ack_->acknowledge(*batch);
+  }
+  return asked;
+}
+
+// The newest connect is the client's: what it had waiting before is given up.
+void BayeuxSession::connect(const BayeuxMessage& message, std::unique_ptr<HeldConnect> asked) {
+  const bool by_http = asked->answerer.waits();
+  if (by_http) {
+    const bool streams = line_ != nullptr && line_->transport() == BayeuxTransport::kEventSource &&
+                         message.connection_type == bayeux_transport_name(BayeuxTransport::kEventSource);
+    if (line_ != nullptr && !streams) {
+      BayeuxLine& old = *std::exchange(line_, nullptr);
+      old.session_ = nullptr;
+      if (held_ != nullptr && held_->line == &old) take_held();
+      old.close(kCloseNormal, "the client polls now");
+    }
+    if (!streams && transport_ != asked->answerer.transport()) {
+      transport_ = asked->answerer.transport();
+      advised_ = false;
+    }
+  }
+  supersede();
+  const bool first = !connected_;
+  connected_ = true;
+  std::string advice;
+  const Millis time = first ? Millis(0) : time_to_hold(message, *asked, advice);
+  if (asked->wants_advice || !advised_) advice = merged_json(default_advice(), advice);
+  advised_ = true;
+  hold(std::move(asked));
+  if (held_ == nullptr || gone_) return;
+  const bool idle = options().activity != BayeuxActivity::kOff && loop().now() - active_at_ > Millis(options().activity_time);
+  if (idle) return end(bayeux_event::RemovalReason::kIdle, bayeux_advice({.reconnect = "none"}));
+  held_->until = loop().now() + time;
+  const bool unacknowledged = ack_ != nullptr && !ack_->empty();
+  const bool ready = !pushes() && (has_deliveries() || unacknowledged) && !only_lazy();
+  if (time == Millis(0) || ready) return answer_connect(advice);
+  if (pushes()) deliver();
+  if (!pushes() && (has_deliveries() || unacknowledged) && lazy_at_ == Millis(0)) {
+    lazy_at_ = loop().now() + Millis(options().lazy_time);
+  }
+  wait_until(held_->until);
+}
+
+// 0: the connect is answered at once. `advice`: what the client is told beside the usual.
+Millis BayeuxSession::time_to_hold(const BayeuxMessage& message, HeldConnect& asked, std::string& advice) {
+  Millis time(options().timeout);
+  if (message.wishes.timeout) {
+    const auto most = static_cast<std::uint64_t>(options().timeout_max.count());
+    time = Millis(static_cast<std::int64_t>(std::min(*message.wishes.timeout, most)));
+  }
+  const bool one_of_several =
+      asked.answerer.waits() && shows_cookie_ && !browser_.empty() && options().polls_per_browser != 0;
+  if (time == Millis(0) || !one_of_several) return time;
+  BayeuxTally& polling = owner_.common().polling;
+  if (polling.add(browser_) <= options().polls_per_browser) {
+    asked.counted = true;
+    return time;
+  }
+  polling.remove(browser_);
+  const auto pause = static_cast<std::uint64_t>(options().multi_session_interval.count());
+  advice = bayeux_advice(
+      {.reconnect = pause == 0 ? "none" : "retry", .interval_ms = pause, .multiple_clients = true});
+  return Millis(0);
+}
+
+void BayeuxSession::supersede() {
+  if (held_ == nullptr) return;
+  const std::unique_ptr<HeldConnect> old = take_held();
+  if (old->line != nullptr) {
+    old->line->send_array('[' + connect_reply(*old, {}) + ']');
+    return;
+  }
+  // No answer that its client would take for leave to connect again: there is a newer one.
+  old->answerer.fail(409, "a newer connect of this client has taken the place of this one");
+}
+
+std::unique_ptr<BayeuxSession::HeldConnect> BayeuxSession::take_held() {
+  if (held_ != nullptr && std::exchange(held_->counted, false)) owner_.common().polling.remove(browser_);
+  return std::move(held_);
+}
+
+void BayeuxSession::hold(std::unique_ptr<HeldConnect> asked) {
+  held_ = std::move(asked);
+  if (!held_->answerer.waits()) return;
+  // The hooks end with the exchange, and that with this.
+  held_->answerer.exchange().on_gone([this] {
+    take_held();
+    touch(Millis(options().interval));
+  });
+  if (held_ != nullptr) held_->answerer.exchange().on_drain([this] { answer_connect(default_advice()); });
+}
+
+void BayeuxSession::answer_connect(std::string_view advice) {
+  const std::unique_ptr<HeldConnect> asked = take_held();
+  touch(Millis(options().interval));
+  std::vector<FramePtr> frames;
+  std::string text;
+  if (!pushes()) text = take_deliveries(frames);
+  text += connect_reply(*asked, advice);
+  if (asked->line != nullptr) {
+    asked->line->send_array('[' + text + ']');
+    return asked->line->flush();
+  }
+  std::string array;
+  array.reserve(text.size() + 2);
+  array += '[';
+  array += text;
+  array += ']';
+  if (frames.empty()) return asked->answerer.answer(std::move(array));
+  rare().leaving = std::move(frames);
+  asked->answerer.answer(std::move(array), [&owner = owner_, id = client_id()](bool sent) {
+    if (BayeuxSession* const session = owner.find(id)) session->on_answer_sent(sent);
+  });
+}
+
+std::string BayeuxSession::connect_reply(const HeldConnect& asked, std::string_view advice) {
+  BayeuxReply reply{.id_json = asked.id_json, .channel = kConnect, .advice_json = std::string(advice)};
+  if (options().timestamps) reply.timestamp = bayeux_timestamp(owner_.unix_ms());
+  const std::string timesync = asked.timesync ? timesync_reply(*asked.timesync, owner_.unix_ms()) : std::string();
+  const std::uint64_t lost = rare_ == nullptr ? 0 : std::exchange(rare_->lost, 0);
+  if (ack_ != nullptr || !timesync.empty() || lost != 0) {
+    JsonWriter ext(reply.ext_json);
+    ext.begin_object();
+    if (ack_ != nullptr) ext.key("ack").number(ack_->batch());
+    if (!timesync.empty()) ext.key("timesync").raw(timesync);
+    if (lost != 0) ext.key("lost").number(lost);
+    ext.end_object();
+  }
+  return bayeux_reply(reply);
+}
+
+std::string BayeuxSession::default_advice() const {
+  BayeuxAdvice advice{.interval_ms = static_cast<std::uint64_t>(options().interval.count()),
+                      .timeout_ms = static_cast<std::uint64_t>(options().timeout.count())};
+  if (options().handshake_reconnect) advice.max_interval_ms = static_cast<std::uint64_t>(options().max_interval.count());
+  return bayeux_advice(advice);
+}
+
+// --- Lines
+
+void BayeuxSession::attach(BayeuxLine& line) {
+  if (line_ == &line) return;
+  if (line.session_ != nullptr) line.session_->on_line_gone(line);
+  if (line_ != nullptr) {
+    BayeuxLine& old = *std::exchange(line_, nullptr);
+    old.session_ = nullptr;
+    if (held_ != nullptr && held_->line == &old) take_held();
+    old.close(kCloseNormal, "another connection of this client has taken over");
+  }
+  line_ = &line;
+  line.session_ = this;
+  transport_ = line.transport();
+  advised_ = false;
+  deliver();
+}
+
+void BayeuxSession::on_line_gone(BayeuxLine& line) {
+  if (line_ != &line) return;
+  line_ = nullptr;
+  line.session_ = nullptr;
+  if (held_ != nullptr && held_->line == &line) take_held();
+  if (held_ == nullptr) touch(Millis(options().interval));
+}
+
+// --- Deliveries
+
+void BayeuxSession::send(std::string_view delivery, bool lazy) {
+  if (gone_) return;
+  if (lazy && rare().lazy.size() < kLazyMax) {
+    rare().lazy.emplace_back(delivery);
+    return deliver();
+  }
+  session_.enqueue(Frame::make(owner_.shard().frame_memory(), delivery, {}));
+}
+
+// Nobody waits for what is for this client: it goes with the next answer, or through the line.
+bool BayeuxSession::pushes() const {
+  return line_ != nullptr && ack_ == nullptr && !options().deliver_by_connect;
+}
+
+bool BayeuxSession::has_deliveries() {
+  return !session_.outbox().empty() || (rare_ != nullptr && (!rare_->unsent.empty() || !rare_->lazy.empty()));
+}
+
+bool BayeuxSession::is_lazy(const Frame& frame) const {
+  return frame.droppable() && std::ranges::any_of(owner_.common().lazy_channels, [&](const Selector& selector) {
+           return selector.matches(frame.channel());
+         });
+}
+
+// What waits may wait longer.
+bool BayeuxSession::only_lazy() {
+  if (lazy_due_) return false;
+  if (owner_.common().lazy_channels.empty()) {
+    const bool kept = (ack_ != nullptr && !ack_->empty()) || (rare_ != nullptr && !rare_->unsent.empty());
+    return session_.outbox().empty() && !kept;
+  }
+  bool eager = rare_ != nullptr && std::ranges::any_of(rare_->unsent, [&](const FramePtr& frame) { return !is_lazy(*frame); });
+  eager = eager || (ack_ != nullptr && ack_->any_of([&](const Frame& frame) { return !is_lazy(frame); }));
+  session_.outbox().walk([&](const Frame& frame) {
+    eager = eager || !is_lazy(frame);
+    return !eager;
+  });
+  return !eager;
+}
+
+void BayeuxSession::deliver() {
+  if (gone_ || !has_deliveries()) return;
+  const bool may_leave = pushes() || (held_ != nullptr && (rare_ == nullptr || rare_->leaving.empty()));
+  if (!may_leave) return;
+  if (only_lazy()) {
+    if (lazy_at_ == Millis(0)) lazy_at_ = loop().now() + Millis(options().lazy_time);
+    return wait_until(lazy_at_);
+  }
+  if (options().activity == BayeuxActivity::kClientServer) active_at_ = loop().now();
+  if (pushes()) return push();
+  answer_connect();
+}
+
+void BayeuxSession::push() {
+  take_lazy();
+  while (line_->has_room() && has_deliveries()) {
+    if (rare_ != nullptr && !rare_->unsent.empty()) {
+      line_->send(rare_->unsent.front());
+      rare_->unsent.erase(rare_->unsent.begin());
+    } else {
+      line_->send(session_.outbox().pop());
+    }
+  }
+  line_->flush();
+}
+
+// Lazy messages of this client's own take their place among what leaves now.
+void BayeuxSession::take_lazy() {
+  lazy_at_ = Millis(0);
+  if (rare_ == nullptr) return;
+  for (const std::string& delivery : std::exchange(rare_->lazy, {})) {
+    session_.outbox().push(Frame::make(owner_.shard().frame_memory(), delivery, {}));
+  }
+}
+
+// What goes into an answer that is made now; at most about one outbox full, so that what must be sent again does not grow.
+std::string BayeuxSession::take_deliveries(std::vector<FramePtr>& frames) {
+  std::string text;
+  take_lazy();
+  const std::size_t most = owner_.shard().hub().options().outbox_bytes_max;
+  Outbox& outbox = session_.outbox();
+  if (ack_ != nullptr) {
+    ack_->begin_batch();
+    ack_->append_kept(text);
+    while (!outbox.empty() && ack_->bytes() < most) {
+      FramePtr frame = outbox.pop();
+      text += frame->bytes();
+      ack_->keep(std::move(frame));
+    }
+    return text;
+  }
+  if (rare_ != nullptr) {
+    if (!rare_->leaving.empty()) return text;
+    frames = std::exchange(rare_->unsent, {});
+    for (const FramePtr& frame : frames) text += frame->bytes();
+  }
+  while (!outbox.empty() && text.size() < most) {
+    frames.push_back(outbox.pop());
+    text += frames.back()->bytes();
+  }
+  return text;
+}
+
+std::string BayeuxSession::take_for_handshake(std::size_t& messages) {
+  messages = 0;
+  if (!options().deliver_in_handshake || !has_deliveries()) return {};
+  std::vector<FramePtr> frames;
+  std::string text = take_deliveries(frames);
+  const auto count = [&](const Frame& frame) {
+    messages += frame.messages();
+    return false;
+  };
+  for (const FramePtr& frame : frames) count(*frame);
+  if (ack_ != nullptr) ack_->any_of(count);
+  return text;
+}
+
+// The answer to other messages than a connect takes along what waits, so that no connect must wake for it.
+void BayeuxSession::answer(BayeuxAnswerer answerer, std::vector<std::string> replies) {
+  std::vector<FramePtr> frames;
+  std::string deliveries;
+  if (line_ == nullptr && ack_ == nullptr && !options().deliver_by_connect) deliveries = take_deliveries(frames);
+  std::string array = bayeux_array(deliveries, replies);
+  if (frames.empty()) return answerer.answer(std::move(array));
+  rare().leaving = std::move(frames);
+  answerer.answer(std::move(array), [&owner = owner_, id = client_id()](bool sent) {
+    if (BayeuxSession* const session = owner.find(id)) session->on_answer_sent(sent);
+  });
+}
+
+void BayeuxSession::on_answer_sent(bool sent) {
+  if (!sent) rare_->unsent = std::move(rare_->leaving);
+  rare_->leaving.clear();
+  deliver();
+}
+
+void BayeuxSession::on_gap(std::span<const Gap> gaps) {
+  if (ack_ != nullptr) return remove(bayeux_event::RemovalReason::kSlow);
+  for (const Gap& gap : gaps) rare().lost += gap.messages;
+}
+
+void BayeuxSession::on_announcement(const Bytes& text) {
+  JsonSlicer slicer;
+  std::string data;
+  if (slicer.check(text.view())) {
+    data = text.view();
+  } else {
+    append_json_string(data, text.view());
+  }
+  send(bayeux_delivery({.channel = "/service/announcement", .data_json = data}), false);
+}
+
+// --- Time
+
+void BayeuxSession::touch(Millis interval) {
+  expires_at_ = std::max(expires_at_, loop().now() + interval + Millis(options().max_interval));
+  if (held_ == nullptr) wait_until(expires_at_);
+}
+
+// One place among the deadlines: at the earliest time asked for; what is due then is seen when it comes.
+void BayeuxSession::wait_until(Millis deadline) {
+  if (gone_ || (deadline_ != Millis(0) && deadline_ <= deadline)) return;
+  owner_.deadlines().remove(*this, deadline_);
+  deadline_ = deadline;
+  owner_.deadlines().add(*this, deadline_);
+}
+
+void BayeuxSession::on_deadline() {
+  deadline_ = Millis(0);
+  const Millis now = loop().now();
+  if (lazy_at_ != Millis(0) && now >= lazy_at_) {
+    lazy_due_ = true;
+    deliver();
+    lazy_due_ = false;
+    lazy_at_ = Millis(0);
+  }
+  if (gone_) return;
+  if (held_ != nullptr && now >= held_->until) {
+    answer_connect(default_advice());
+  } else if (held_ == nullptr && now >= expires_at_) {
+    return end(bayeux_event::RemovalReason::kExpired, {});
+  }
+  if (gone_) return;
+  wait_until(held_ != nullptr ? held_->until : expires_at_);
+  if (lazy_at_ != Millis(0)) wait_until(lazy_at_);
+}
+
+// --- The end
+
+void BayeuxSession::on_end_wanted(EndReason reason, std::string_view) {
+  using enum bayeux_event::RemovalReason;
+  if (reason == EndReason::kSlowConsumer) {
+    // What it did not take in time would only hold up the word.
+    while (session_.outbox().drop_oldest() != nullptr) continue;
+  }
+  remove(reason == EndReason::kSlowConsumer ? kSlow
+         : reason == EndReason::kExpired    ? kTokenExpired
+         : reason == EndReason::kShutdown   ? kShutdown
+                                            : kRemoved);
+}
+
+void BayeuxSession::remove(bayeux_event::RemovalReason reason) {
+  if (gone_) return;
+  BayeuxReply told{.channel = "/meta/disconnect", .advice_json = bayeux_advice({.reconnect = reconnect_after(reason)})};
+  session_.outbox().push(Frame::make(owner_.shard().frame_memory(), bayeux_reply(told) + ',', {}));
+  const auto line = line_ == nullptr ? nullptr : line_->self();
+  if (pushes()) push();
+  end(reason, told.advice_json);
+  if (line != nullptr && *line != nullptr) (*line)->close(kCloseNormal, bayeux_removal_text(reason));
+}
+
+void BayeuxSession::end(bayeux_event::RemovalReason reason, std::string_view advice) {
+  if (gone_) return;
+  if (held_ != nullptr) answer_connect(advice);
+  gone_ = true;
+  owner_.deadlines().remove(*this, deadline_);
+  if (line_ != nullptr) std::exchange(line_, nullptr)->session_ = nullptr;
+  session_.end(end_reason(reason));
+  const auto pending = std::move(pending_);
+  if (pending != nullptr) {
+    for (auto& [ticket, asked] : *pending) {
+      asked.batch->fill(asked.place, bayeux_reply({.id_json = asked.id_json,
+                                                   .channel = asked.channel,
+                                                   .subscription_json = asked.subscription_json,
+                                                   .error = "402::session_unknown",
+                                                   .advice_json = bayeux_advice({.reconnect = "handshake"})}));
+    }
+  }
+  if (owner_.common().events.heard()) {
+    owner_.common().events.emit(bayeux_event::SessionRemoved{.client = client_, .reason = reason});
+  }
+  owner_.forget(*this);
+}
+
+BayeuxSession::Rare& BayeuxSession::rare() {
+  if (rare_ == nullptr) rare_ = std::make_unique<Rare>();
+  return *rare_;
+}
+
+const BayeuxOptions& BayeuxSession::options() const {
+  return owner_.common().options;
+}
+
+Loop& BayeuxSession::loop() const {
+  return owner_.loop();
+}
+
+}  // namespace carillon

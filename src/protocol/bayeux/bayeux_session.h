@@ -1,0 +1,179 @@
+// BayeuxSession: one Bayeux client between its requests: its place in the hub, the connect it has waiting, and the open line to
+// it, if there is one.
+//
+// 1. What is for the client waits in its outbox, as whole messages that all clients of the loop share. 2. It leaves by the first
+// of these that comes: the open line (a WebSocket, an event stream); the answer to a request that is being made; the connect that
+// waits. Where the client has asked for acknowledged delivery, or the options want it so, by answers to connects only. 3. Without
+// a connect for the interval and the max interval the session ends. On the loop of its BayeuxSessions.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/shard.h"
+#include "protocol/bayeux/bayeux_ack.h"
+#include "protocol/bayeux/bayeux_batch.h"
+#include "protocol/bayeux/bayeux_codec.h"
+#include "protocol/bayeux/bayeux_common.h"
+#include "protocol/bayeux/bayeux_http.h"
+#include "protocol/bayeux/bayeux_line.h"
+#include "protocol/bayeux/bayeux_reply.h"
+#include "protocol/bayeux/bayeux_timesync.h"
+#include "protocol/deadline_list.h"
+
+namespace carillon {
+
+class BayeuxSession final : public Disposable, private SessionClient, private DeadlineList::Member {
+ public:
+  struct Start {
+    BayeuxClientPtr client;
+    IdentityPtr identity;
+    std::string browser;        // Its cookie; empty: there are none.
+    bool shows_cookie = false;  // The handshake brought it.
+    bool acknowledged = false;
+  };
+  BayeuxSession(BayeuxSessions& owner, Start start);
+  ~BayeuxSession() override;
+
+  const std::string& client_id() const { return client_->client_id; }
+  const BayeuxClientPtr& client() const { return client_; }
+  bool connected() const { return connected_; }
+  bool acknowledges() const { return ack_ != nullptr; }
+  std::uint64_t batch() const { return ack_->batch(); }
+
+  // Whether a request with this cookie may speak for the session; empty: none was shown.
+  bool may_speak(std::string_view cookie);
+
+  // The messages of one request, which are no handshakes.
+  void take(std::span<const BayeuxMessage> messages, BayeuxAnswerer answerer);
+  void take(std::span<const BayeuxMessage> messages, BayeuxLine& line);
+
+  // From now on the line is the way to the client. One that there was before is closed.
+  void attach(BayeuxLine& line);
+  void on_line_room() { deliver(); }
+  void on_line_gone(BayeuxLine& line);
+
+  // A message for this client alone, as bayeux_delivery() writes it.
+  void send(std::string_view delivery, bool lazy);
+  std::string default_advice() const;
+  // What waits now, for the answer to the handshake.
+  std::string take_for_handshake(std::size_t& messages);
+
+  // The session ends, and the client is told, as far as it has something waiting.
+  void remove(bayeux_event::RemovalReason reason);
+
+ private:
+  // A connect that is not answered yet.
+  struct HeldConnect {
+    BayeuxAnswerer answerer;       // By HTTP;
+    BayeuxLine* line = nullptr;    // or through this.
+    std::string id_json;
+    std::optional<BayeuxTimesync> timesync;
+    bool wants_advice = false;
+    bool counted = false;          // Among its browser's.
+    Millis until{0};
+  };
+  // A subscribe, or a publish, that waits for the hub.
+  struct Pending {
+    BayeuxBatchPtr batch;
+    std::size_t place = 0;
+    std::string id_json;
+    std::string channel;
+    std::string subscription_json;     // Of a subscribe.
+    std::vector<std::string> added;    // The channels that it subscribes to anew.
+    std::size_t answers_due = 0;
+    std::string error;
+  };
+  // What is told to no more than a few clients.
+  struct Rare {
+    std::vector<std::string> lazy;     // Messages for this client alone that may wait.
+    std::vector<FramePtr> leaving;     // With an answer that is under way,
+    std::vector<FramePtr> unsent;      // and of one that could not leave.
+    std::uint64_t lost = 0;            // Publications that the client read too slowly for, and has not been told of.
+  };
+
+  void take_each(std::span<const BayeuxMessage> messages, const BayeuxBatchPtr& batch);
+  void take_one(const BayeuxMessage& message, const BayeuxBatchPtr& batch);
+  std::string fault_of(const BayeuxMessage& message) const;
+
+  void connect(const BayeuxMessage& message, std::unique_ptr<HeldConnect> connect);
+  Millis time_to_hold(const BayeuxMessage& message, HeldConnect& connect, std::string& advice);
+  void supersede();
+  void answer_connect(std::string_view advice = {});
+  std::string connect_reply(const HeldConnect& connect, std::string_view advice);
+  void hold(std::unique_ptr<HeldConnect> connect);
+  std::unique_ptr<HeldConnect> take_held();
+  std::unique_ptr<HeldConnect> read_connect(const BayeuxMessage& message);
+
+  void subscribe(const BayeuxMessage& message, const BayeuxBatchPtr& batch);
+  BayeuxPermission may_subscribe(const std::string& channel, Selector& selector);
+  void unsubscribe(const BayeuxMessage& message, const BayeuxBatchPtr& batch);
+  std::string refusal_to_unsubscribe(const std::string& channel) const;
+  void drop(const std::string& channel);
+  void finish_subscribe(Ticket ticket);
+  void publish(const BayeuxMessage& message, const BayeuxBatchPtr& batch);
+  void publish_to_service(const BayeuxMessage& message, const BayeuxBatchPtr& batch);
+  Result<Draft> draft_of(const BayeuxMessage& message);
+  void disconnect(const BayeuxMessage& message, const BayeuxBatchPtr& batch);
+  BayeuxPermission may(BayeuxOperation operation, std::string_view channel);
+  void refuse(const BayeuxMessage& message, const BayeuxBatchPtr& batch, BayeuxPermission permission);
+  void reply(const BayeuxReply& reply, const BayeuxBatchPtr& batch, std::size_t place);
+
+  void deliver();
+  bool has_deliveries();
+  bool only_lazy();
+  bool is_lazy(const Frame& frame) const;
+  bool pushes() const;
+  void push();
+  std::string take_deliveries(std::vector<FramePtr>& frames);
+  void take_lazy();
+  void on_answer_sent(bool sent);
+  void answer(BayeuxAnswerer answerer, std::vector<std::string> replies);
+
+  void touch(Millis interval);
+  void wait_until(Millis deadline);
+  void on_deadline() override;
+  void end(bayeux_event::RemovalReason reason, std::string_view advice);
+
+  void on_outbox() override { deliver(); }
+  void on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) override;
+  void on_published(Ticket ticket, const Result<Receipt>& outcome) override;
+  void on_history(Ticket, const Result<HistoryPage>&) override {}
+  void on_gap(std::span<const Gap> gaps) override;
+  void on_announcement(const Bytes& text) override;
+  void on_end_wanted(EndReason reason, std::string_view text) override;
+  std::string peer_text() const override { return client_->peer; }
+
+  Rare& rare();
+  const BayeuxOptions& options() const;
+  Loop& loop() const;
+
+  BayeuxSessions& owner_;
+  const BayeuxClientPtr client_;
+  const std::string browser_;
+  bool shows_cookie_;
+  bool connected_ = false;   // A connect has come.
+  bool advised_ = false;     // By the transport in use.
+  bool gone_ = false;
+  bool lazy_due_ = false;
+  BayeuxTransport transport_ = BayeuxTransport::kLongPolling;
+  BayeuxLine* line_ = nullptr;
+  std::unique_ptr<HeldConnect> held_;
+  std::unique_ptr<BayeuxAck> ack_;
+  std::unique_ptr<Rare> rare_;
+  Millis expires_at_{0};
+  Millis lazy_at_{0};        // 0: nothing lazy waits.
+  Millis active_at_{0};
+  Millis deadline_{0};
+  std::vector<std::string> channels_;  // Subscribed to, as on the wire.
+  std::unique_ptr<boost::unordered_flat_map<Ticket, Pending>> pending_;
+  Ticket next_ticket_ = 1;
+  Session session_;
+};
+
+}  // namespace carillon

@@ -1,0 +1,104 @@
+// BayeuxSessions: the Bayeux sessions of one loop, and the requests for any session that come here.
+//
+// A session lives on the loop where it shook hands. A request that arrives on another loop is handed over by the place in its
+// client id; a WebSocket or event stream that arrives on another loop is carried by a far line (bayeux_far_line.h).
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/log_limit.h"
+#include "hub/shard.h"
+#include "protocol/bayeux/bayeux_encoding.h"
+#include "protocol/bayeux/bayeux_far_line.h"
+#include "protocol/bayeux/bayeux_session.h"
+#include "protocol/bayeux/bayeux_sockets.h"
+#include "protocol/bayeux/bayeux_visitor.h"
+#include "protocol/identify.h"
+#include "wire/guts/canonical_channel.h"
+
+namespace carillon {
+
+struct BayeuxParts {
+  Shard& shard;
+  Random& random;
+  Identify identify;
+  std::function<bool(std::string_view origin, std::string_view host)> may_use_origin;
+  ChannelTextOptions text_options;
+  std::size_t message_bytes_max = 1 << 20;
+  BayeuxCommon& common;  // Outlives the room.
+};
+
+class BayeuxSessions {
+ public:
+  explicit BayeuxSessions(BayeuxParts parts);
+  ~BayeuxSessions();
+
+  // A request over HTTP, of an origin that may; on any loop.
+  void take(BayeuxAnswerer answerer, std::string text);
+  // What came through a line that ends here: whole text messages. Handshakes too, for which `visitor` shows who asks; it may be
+  // null where the line's end is on another loop, where handshakes are done. Error: the line must close with this reason.
+  Result<void> take(BayeuxLine& line, std::string_view text, const BayeuxVisitor* visitor);
+  // A line for the session alone, as an event stream. False: there is no such session.
+  bool attach(BayeuxLine& line, std::string_view client_id);
+
+  // For the program, and for its answers.
+  bool send_to(std::string_view client_id, std::string_view channel, std::string_view data_json, bool lazy);
+  bool remove(std::string_view client_id, bayeux_event::RemovalReason reason);
+
+  BayeuxSession* find(std::string_view client_id);
+  std::size_t size() const { return sessions_.size(); }
+
+  // --- For sessions and lines of this loop
+
+  BayeuxCommon& common() { return parts_.common; }
+  const BayeuxParts& parts() const { return parts_; }
+  Shard& shard() { return parts_.shard; }
+  Loop& loop() { return parts_.shard.loop(); }
+  std::size_t place() const { return place_; }
+  const BayeuxEncoding& encoding() const { return encoding_; }
+  BayeuxReader& reader() { return reader_; }
+  DeadlineList& deadlines() { return deadlines_; }
+  BayeuxSockets& sockets() { return sockets_; }
+  BayeuxFarLines& far_lines() { return far_lines_; }
+  std::int64_t unix_ms() const { return parts_.shard.hub().clock().unix_ms(); }
+  // Whether anybody in the program may look at the headers of who shakes hands.
+  bool wants_headers() const;
+  // It is over: freed at the end of the turn.
+  void forget(BayeuxSession& session);
+
+ private:
+  struct Handshaken {
+    std::string array;
+    BayeuxSession* session = nullptr;  // Null: refused.
+    std::string browser;               // To be set as a cookie; empty: none.
+  };
+
+  void take_here(BayeuxAnswerer answerer, std::string_view text);
+  Handshaken handshake(const BayeuxMessage& message, const BayeuxVisitor& visitor, std::string_view cookie);
+  std::string fault_of(const BayeuxMessage& message) const;
+  Result<IdentityPtr> identity_of(const BayeuxMessage& message, const BayeuxVisitor& visitor);
+  std::string welcome(const BayeuxMessage& message, BayeuxSession& session, const BayeuxVerdict& verdict);
+  BayeuxSession& open(BayeuxSession::Start start);
+  bool make_room();
+  std::string unknown_session(std::span<const BayeuxMessage> messages) const;
+  std::string_view cookie_of(const HttpRequest& request) const;
+
+  BayeuxParts parts_;
+  const std::size_t place_;
+  const BayeuxEncoding encoding_;
+  BayeuxReader reader_;
+  DeadlineList deadlines_;
+  LogLimit log_;
+  BayeuxSockets sockets_;
+  BayeuxFarLines far_lines_;
+  boost::unordered_flat_map<std::string, std::unique_ptr<BayeuxSession>, NameHash, NameEqual> sessions_;
+  std::deque<std::string> unconnected_;  // Client ids, oldest first, of sessions that had not connected; some have since.
+};
+
+}  // namespace carillon
