@@ -8,8 +8,8 @@ namespace carillon {
 namespace {
 
 // As long as those of a Carillon server, so that its requests and the floor's are of one length.
-constexpr std::string_view kFloorClientId = "0.00000000000000000000000000000000";
-constexpr std::string_view kFloorCookie = "BAYEUX_BROWSER=00000000000000000000000000000000";
+constexpr std::string_view kFloorClientId = "0000000000000000000000000000000000000000";
+constexpr std::string_view kFloorCookie = "BAYEUX_BROWSER=0000000000000000000000000000000000000000";
 
 bool has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;

@@ -48,7 +48,9 @@ bool LoadLanguage::is_subscribed(std::string_view answer) const {
 std::string LoadLanguage::publish(std::string_view channel, const PayloadStamp& stamp, std::size_t payload_size) const {
   std::string payload = stamped_payload(stamp, payload_size);
   if (floor()) return payload;
-  return fmt::format(R"({{"type":"publish","channel":"{}","event":"m","data":"{}"}})", channel, payload);
+  const char* const event =
+      bayeux() ? "message" : "m";  // Of another event, Bayeux clients are told the name with each message.
+  return fmt::format(R"({{"type":"publish","channel":"{}","event":"{}","data":"{}"}})", channel, event, payload);
 }
 
 bool LoadLanguage::is_error(std::string_view message) const {

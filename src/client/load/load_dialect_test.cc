@@ -1,9 +1,12 @@
 #include "client/load/load_dialect.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace carillon {
 namespace {
+
+using testing::HasSubstr;
 
 TEST(LoadLanguage, SubscribersSpeakPhoenixAndPublishersTheNativeProtocol) {
   const LoadLanguage phoenix(LoadDialect::kPhoenix, "/ws");
@@ -24,6 +27,7 @@ TEST(LoadLanguage, BayeuxClientsSubscribeByTheirTalk) {
   EXPECT_FALSE(LoadLanguage(LoadDialect::kBayeux, "/ws").polls());
   EXPECT_EQ(LoadLanguage(LoadDialect::kBayeuxPolls, "/ws").publisher_path(), "/ws");
   EXPECT_EQ(LoadLanguage(LoadDialect::kFloorPolls, "/ws").publisher_path(), "/pub");
+  EXPECT_THAT(LoadLanguage(LoadDialect::kBayeux, "/ws").publish("bench:00001", {}, 64), HasSubstr(R"("event":"message")"));
 }
 
 TEST(LoadLanguage, KnowsAnAnswerFromAnEvent) {
