@@ -48,8 +48,8 @@ bool LoadLanguage::is_subscribed(std::string_view answer) const {
 std::string LoadLanguage::publish(std::string_view channel, const PayloadStamp& stamp, std::size_t payload_size) const {
   std::string payload = stamped_payload(stamp, payload_size);
   if (floor()) return payload;
-  const char* const event =
-      bayeux() ? "message" : "m";  // Of another event, Bayeux clients are told the name with each message.
+  // Of another event Bayeux clients are told the name, with each message.
+  const char* const event = bayeux() ? "message" : "m";
   return fmt::format(R"({{"type":"publish","channel":"{}","event":"{}","data":"{}"}})", channel, event, payload);
 }
 
