@@ -6,6 +6,7 @@
 #include "feature/ingest/webhook_receiver.h"
 #include "feature/page/start_page.h"
 #include "os/process_usage_reader.h"
+#include "protocol/bayeux/bayeux.h"
 #include "protocol/native/native.h"
 #include "protocol/phoenix/phoenix.h"
 #include "protocol/sse/sse.h"
@@ -24,6 +25,7 @@ Rooms::Rooms(Runtime& runtime, Loop& loop, Shard& shard, Routes& routes)
   const ChannelTextOptions text_options{.refuse_unknown_types = runtime_.options().native.refuse_unknown_types};
   open_protocols(routes, text_options);
   open_phoenix(routes, text_options);
+  open_bayeux(routes, text_options);
   open_api(routes, text_options);
   open_health(routes);
   open_webhooks(routes);
@@ -61,6 +63,19 @@ void Rooms::open_phoenix(Routes& routes, const ChannelTextOptions& text_options)
   phoenix_->add_routes(routes);
 }
 
+void Rooms::open_bayeux(Routes& routes, const ChannelTextOptions& text_options) {
+  bayeux_ = std::make_unique<BayeuxRoom>(
+      BayeuxParts{.shard = shard_,
+                  .random = runtime_.random(),
+                  .identify = identify(),
+                  .may_use_origin = [&origins = runtime_.origins()](
+                                        std::string_view origin, std::string_view host) { return origins.may_use(origin, host); },
+                  .text_options = text_options,
+                  .message_bytes_max = runtime_.options().limits.message_bytes,
+                  .common = runtime_.bayeux()});
+  bayeux_->add_routes(routes);
+}
+
 void Rooms::open_api(Routes& routes, const ChannelTextOptions& text_options) {
   const ServerOptions& options = runtime_.options();
   ApiOptions api{.path = options.http.api_path,
@@ -73,7 +88,7 @@ void Rooms::open_api(Routes& routes, const ChannelTextOptions& text_options) {
                  .started_unix_ms = runtime_.started_ms(),
                  .loops = runtime_.loop_count(),
                  .engine = options.engine.kind,
-                 .protocols = {{"native", options.native.path}, {"sse", options.sse.path}, {"phoenix", options.phoenix.path}},
+                 .protocols = {{"native", options.native.path}, {"sse", options.sse.path}, {"phoenix", options.phoenix.path}, {"bayeux", options.bayeux.path}},
                  .limits = options.limits};
   api_ = std::make_unique<ApiRoom>(shard_.hub(), loop_, access_, identify(), std::move(api), std::move(facts));
   api_->add_routes(routes);

@@ -14,6 +14,7 @@
 namespace carillon {
 
 class ApiRoom;
+class BayeuxRoom;
 class EchoRoom;
 class HealthRoom;
 class NativeRoom;
@@ -32,6 +33,7 @@ class Rooms {
   Identify identify();
   void open_protocols(Routes& routes, const ChannelTextOptions& text_options);
   void open_phoenix(Routes& routes, const ChannelTextOptions& text_options);
+  void open_bayeux(Routes& routes, const ChannelTextOptions& text_options);
   void open_api(Routes& routes, const ChannelTextOptions& text_options);
   void open_health(Routes& routes);
   void open_webhooks(Routes& routes);
@@ -44,6 +46,7 @@ class Rooms {
   std::unique_ptr<NativeRoom> native_;
   std::unique_ptr<SseRoom> sse_;
   std::unique_ptr<PhoenixRoom> phoenix_;
+  std::unique_ptr<BayeuxRoom> bayeux_;
   std::unique_ptr<ApiRoom> api_;
   std::unique_ptr<HealthRoom> health_;
   std::unique_ptr<WebhookReceiver> webhooks_;

@@ -30,12 +30,13 @@ Runtime::Lane::~Lane() {
   if (thread.joinable()) thread.join();
 }
 
-Runtime::Runtime(const ServerOptions& options)
+Runtime::Runtime(const ServerOptions& options, BayeuxHooks hooks)
     : options_(options),
       rules_(options.channels),
       policy_(rules_),
       engine_(clock_, random_, engine_options(options, rules_)),
       hub_(engine_, clock_, policy_, hub_options(options)),
+      bayeux_hooks_(std::move(hooks)),
       started_ms_(clock_.unix_ms()) {
   edge_shared_.options = edge_options(options, possible_connections());
 }
@@ -50,10 +51,10 @@ Runtime::~Runtime() {
   for (const auto& lane : lanes_) lane->rooms.reset();
 }
 
-Result<std::unique_ptr<Runtime>> Runtime::start(const ServerOptions& options, Reach reach) {
+Result<std::unique_ptr<Runtime>> Runtime::start(const ServerOptions& options, Reach reach, BayeuxHooks hooks) {
   if (Result<void> checked = check_options(options); !checked) return checked.error();
   set_log_level(options.log_level);
-  std::unique_ptr<Runtime> runtime(new Runtime(options));
+  std::unique_ptr<Runtime> runtime(new Runtime(options, std::move(hooks)));
   if (Result<void> opened = runtime->open(reach); !opened) return opened.error();
   return runtime;
 }
@@ -79,6 +80,7 @@ Result<void> Runtime::open(Reach reach) {
     address_ = {.text = "", .loopback = true};
   }
   loop_count_ = listening.sockets.size();
+  bayeux_ = std::make_unique<BayeuxCommon>(options_.bayeux, std::move(bayeux_hooks_), loop_count_);
   for (FileDescriptor& socket : listening.sockets) {
     if (Result<void> added = add_lane(std::move(socket)); !added) return added;
   }

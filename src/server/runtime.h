@@ -19,6 +19,7 @@
 #include "os/epoll_loop.h"
 #include "os/system_clock.h"
 #include "os/tcp_listener.h"
+#include "protocol/bayeux/bayeux_common.h"
 #include "protocol/phoenix/phoenix_polls.h"
 #include "server/channel_policy.h"
 #include "transport/edge.h"
@@ -31,7 +32,7 @@ class Runtime {
  public:
   enum class Reach { kListening, kLocalOnly };  // Local only: one loop, no sockets, no rooms.
 
-  static Result<std::unique_ptr<Runtime>> start(const ServerOptions& options, Reach reach);
+  static Result<std::unique_ptr<Runtime>> start(const ServerOptions& options, Reach reach, BayeuxHooks hooks = {});
   ~Runtime();
 
   // Graceful; blocks. Idempotent.
@@ -48,6 +49,7 @@ class Runtime {
   const ChannelRules& rules() const { return rules_; }
   const Origins& origins() const { return edge_shared_.origins; }
   PhoenixSiblings& phoenix_siblings() { return phoenix_siblings_; }
+  BayeuxCommon& bayeux() { return *bayeux_; }
   EpollLoop& loop(std::size_t index) { return *lanes_[index]->loop; }
   const Edge& edge(std::size_t index) const { return *lanes_[index]->edge; }
   std::size_t lane_count() const { return lanes_.size(); }
@@ -75,7 +77,7 @@ class Runtime {
     ~Lane();
   };
 
-  explicit Runtime(const ServerOptions& options);
+  Runtime(const ServerOptions& options, BayeuxHooks hooks);
 
   Result<void> open(Reach reach);
   Result<void> add_lane(FileDescriptor socket);
@@ -94,6 +96,8 @@ class Runtime {
   std::vector<Task> stop_hooks_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   PhoenixSiblings phoenix_siblings_;  // Ends between the rooms and the loops.
+  BayeuxHooks bayeux_hooks_;          // Until the common part is made.
+  std::unique_ptr<BayeuxCommon> bayeux_;
   std::unique_ptr<CallbackTimer> expire_timer_;
   std::size_t loop_count_ = 1;
   const std::int64_t started_ms_;

@@ -81,6 +81,7 @@ void BayeuxRoom::accept_websocket(ExchangePtr exchange) {
 void BayeuxRoom::open_stream(ExchangePtr exchange) {
   const HttpRequest& request = exchange->request();
   const std::string client_id(last_segment(request.path));
+  const std::string cookie(sessions_.cookie_of(request));
   if (request.method != "GET" || !offers(BayeuxTransport::kEventSource) || !bayeux_place(client_id)) {
     return exchange->reply(plain(400, "Bad request: an event stream is at the mount's path and a client id"));
   }
@@ -94,7 +95,7 @@ void BayeuxRoom::open_stream(ExchangePtr exchange) {
     opened = socket.get();
     return socket;
   });
-  if (opened != nullptr) opened->begin_stream(client_id);
+  if (opened != nullptr) opened->begin_stream(client_id, cookie);
 }
 
 bool BayeuxRoom::offers(BayeuxTransport transport) const {

@@ -13,6 +13,7 @@
 #include "carillon/bayeux.h"
 #include "carillon/server_options.h"
 #include "hub/selector.h"
+#include "protocol/bayeux/bayeux_channel.h"
 #include "protocol/bayeux/bayeux_client_id.h"
 #include "protocol/bayeux/bayeux_events.h"
 #include "protocol/bayeux/bayeux_guard.h"

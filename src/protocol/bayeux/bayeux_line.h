@@ -20,6 +20,8 @@ std::string_view bayeux_transport_name(BayeuxTransport transport);
 
 class BayeuxLine {
  public:
+  virtual ~BayeuxLine() { *self_ = nullptr; }
+
   virtual BayeuxTransport transport() const = 0;
   // Whether more deliveries may be sent. Who was told no hears BayeuxSession::on_line_room.
   virtual bool has_room() const = 0;
@@ -35,9 +37,6 @@ class BayeuxLine {
   BayeuxSession* session() const { return session_; }
   // Points to this line while it is there, for who waits: null afterwards.
   std::shared_ptr<BayeuxLine*> self() const { return self_; }
-
- protected:
-  ~BayeuxLine() { *self_ = nullptr; }
 
  private:
   friend class BayeuxSession;

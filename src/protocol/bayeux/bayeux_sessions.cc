@@ -95,10 +95,11 @@ Result<void> BayeuxSessions::take(BayeuxLine& line, std::string_view text, const
   return {};
 }
 
-bool BayeuxSessions::attach(BayeuxLine& line, std::string_view client_id) {
+bool BayeuxSessions::attach(BayeuxLine& line, std::string_view client_id, std::string_view cookie) {
   BayeuxSession* const session = find(client_id);
-  if (session != nullptr) session->attach(line);
-  return session != nullptr;
+  if (session == nullptr || !session->may_speak(cookie)) return false;
+  session->attach(line);
+  return true;
 }
 
 // A client that hears this shakes hands again.

@@ -44,13 +44,15 @@ class BayeuxSessions {
   // What came through a line that ends here: whole text messages. Handshakes too, for which `visitor` shows who asks; it may be
   // null where the line's end is on another loop, where handshakes are done. Error: the line must close with this reason.
   Result<void> take(BayeuxLine& line, std::string_view text, const BayeuxVisitor* visitor);
-  // A line for the session alone, as an event stream. False: there is no such session.
-  bool attach(BayeuxLine& line, std::string_view client_id);
+  // A line for the session alone, as an event stream. False: there is no such session, or none for this cookie.
+  bool attach(BayeuxLine& line, std::string_view client_id, std::string_view cookie);
 
   // For the program, and for its answers.
   bool send_to(std::string_view client_id, std::string_view channel, std::string_view data_json, bool lazy);
   bool remove(std::string_view client_id, bayeux_event::RemovalReason reason);
 
+  // By which the request's browser is known; empty: it shows none, or none is looked at.
+  std::string_view cookie_of(const HttpRequest& request) const;
   BayeuxSession* find(std::string_view client_id);
   std::size_t size() const { return sessions_.size(); }
 
@@ -87,7 +89,6 @@ class BayeuxSessions {
   BayeuxSession& open(BayeuxSession::Start start);
   bool make_room();
   std::string unknown_session(std::span<const BayeuxMessage> messages) const;
-  std::string_view cookie_of(const HttpRequest& request) const;
 
   BayeuxParts parts_;
   const std::size_t place_;

@@ -56,20 +56,20 @@ void BayeuxSocket::on_message(std::string_view message, MessageKind kind) {
   if (!taken) end(kCloseInternalError, taken.error().text);
 }
 
-void BayeuxSocket::begin_stream(std::string_view client_id) {
+void BayeuxSocket::begin_stream(std::string_view client_id, std::string_view cookie) {
   outbox_.push(link_.frame("retry: 1000\n\n", MessageKind::kText));
   link_.flush();
   const std::optional<std::size_t> place = bayeux_place(client_id);
   if (!place || *place >= owner_.common().siblings.count()) return end(kCloseNormal, "no such session");
   if (*place == owner_.place()) {
-    if (!owner_.attach(*this, client_id)) end(kCloseNormal, "no such session");
+    if (!owner_.attach(*this, client_id, cookie)) end(kCloseNormal, "no such session");
     return;
   }
   far_ = place;
   owner_.common().siblings.post(*place, [name = BayeuxSocketName{owner_.place(), number_}, transport = transport_,
-                                         id = std::string(client_id)](BayeuxSessions& there) {
+                                         id = std::string(client_id), cookie = std::string(cookie)](BayeuxSessions& there) {
     BayeuxFarLine& line = there.far_lines().line(name, transport);
-    if (!there.attach(line, id)) line.close(kCloseNormal, "no such session");
+    if (!there.attach(line, id, cookie)) line.close(kCloseNormal, "no such session");
   });
 }
 

@@ -43,7 +43,7 @@ class BayeuxSocket final : public Dialog, public BayeuxLine {
   void close(std::uint16_t code, std::string_view reason) override;
 
   // An event stream that was just opened: what is for the session with this id goes through it.
-  void begin_stream(std::string_view client_id);
+  void begin_stream(std::string_view client_id, std::string_view cookie);
   std::uint64_t number() const { return number_; }
   // From the session's far line.
   void take_far(const std::vector<std::string>& arrays);
