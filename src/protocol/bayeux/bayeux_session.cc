@@ -214,6 +214,8 @@ void BayeuxSession::connect(const BayeuxMessage& message, std::unique_ptr<HeldCo
   if (held_ == nullptr || gone_) return;
   const bool idle = options().activity != BayeuxActivity::kOff && loop().now() - active_at_ > Millis(options().activity_time);
   if (idle) return end(bayeux_event::RemovalReason::kIdle, bayeux_advice({.reconnect = "none"}));
+  // What is newer than the loss would hide it.
+  if (ack_ != nullptr && session_.has_gap()) return remove(bayeux_event::RemovalReason::kSlow);
   held_->until = loop().now() + time;
   const bool unacknowledged = ack_ != nullptr && !ack_->empty();
   const bool under_way = rare_ != nullptr && !rare_->leaving.empty();
@@ -485,6 +487,8 @@ void BayeuxSession::answer(BayeuxAnswerer answerer, std::vector<std::string> rep
 void BayeuxSession::on_answer_sent(bool sent) {
   if (!sent) rare_->unsent = std::move(rare_->leaving);
   rare_->leaving.clear();
+  // The hub tells of what was lost when there is room.
+  if (session_.has_gap()) return session_.on_room();
   deliver();
 }
 
