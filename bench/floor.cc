@@ -1,11 +1,13 @@
-// The plain floor: the least a server must do to bring one WebSocket message to N subscribers. What Carillon is measured
-// against.
+// The plain floor: the least a server must do to bring one message to N subscribers, by WebSocket or by answering a request
+// that waits. What Carillon is measured against.
 //
-//   bench_floor [--listen 127.0.0.1:0] [--mode each|gather] [--pad N]
+//   bench_floor [--listen 127.0.0.1:0] [--mode each|gather] [--pad N] [--answer N]
 //
 // A connection upgraded on /sub hears what arrives on /pub; on any other path it hears nothing. `each` sends every message by a
 // call of its own; `gather` sends all that one read of the publisher brought by one call a subscriber, as a server does that
 // writes at the end of its turn. `--pad N` adds N bytes to each message, so that it is as long as one in Carillon's envelope.
+// A connection that sends a request without an upgrade polls: the request waits until something has arrived on /pub that this
+// connection has not heard, and its answer is all of that. `--answer N` fills answers up to N bytes, head and body.
 // One thread, no parsing, no limits, no manners: the kernel's price and hardly more. Not a server.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -19,6 +21,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -26,6 +29,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -34,6 +38,7 @@ struct Options {
   std::uint16_t port = 0;
   bool gather = false;
   std::size_t pad = 0;
+  std::size_t answer = 0;
 };
 
 // Frames on their way, shared by all who could not take them at once.
@@ -49,8 +54,9 @@ struct Unsent {
 };
 
 struct Connection {
-  enum class Kind : std::uint8_t { kUpgrading, kSubscriber, kPublisher, kBystander };
-  Kind kind = Kind::kUpgrading;
+  enum class Kind : std::uint8_t { kNew, kSubscriber, kPublisher, kBystander, kPoller };
+  Kind kind = Kind::kNew;
+  std::uint64_t heard = 0;                // A poller: of all that was ever published, how much.
   std::unique_ptr<std::string> received;  // Bytes not yet understood; null when there are none.
   std::unique_ptr<Unsent> unsent;         // Null when the kernel took all.
 };
@@ -65,7 +71,12 @@ class Floor {
   void accept_all();
   void on_event(int fd, std::uint32_t events);
   void on_bytes(int fd, std::string_view bytes);
-  void upgrade(int fd, const std::string& request);
+  void on_first_request(int fd, std::string_view request);
+  void upgrade(int fd, std::string_view request, std::string_view key);
+  void on_poll(int fd);
+  void answer(int fd);
+  const Block& answer_from(std::uint64_t heard);
+  void keep(std::string message);
   void fan_out(Connection& publisher);
   void send_to(int fd, const Block& block, std::size_t begin, std::size_t end);
   void on_writable(int fd);
@@ -79,7 +90,17 @@ class Floor {
   int epoll_ = -1;
   std::vector<Connection> connections_;  // By file descriptor.
   std::vector<int> subscribers_;
+
+  bool has_pollers_ = false;
+  std::vector<int> polls_;            // Connections with a request that waits.
+  std::deque<std::string> messages_;  // The last ones published, for polls that come a little late,
+  std::uint64_t published_ = 0;       // and how many there were in all.
+  Block answer_;                      // To whoever heard the first `answer_from_` of `answer_to_` messages.
+  std::uint64_t answer_from_ = 0;
+  std::uint64_t answer_to_ = 0;
 };
+
+constexpr std::size_t kMessagesKept = 256;
 
 // RFC 6455, section 4.2.2.
 std::string accept_key(std::string_view key) {
@@ -123,6 +144,24 @@ ClientFrame client_frame(std::string_view bytes) {
           .opcode = byte(0) & 0x0fu,
           .mask = bytes.substr(header - 4, 4),
           .payload = bytes.substr(header, length)};
+}
+
+// The value of a field whose name is written as our own generator does it; empty when it is not there.
+std::string_view field(std::string_view request, std::string_view name) {
+  const std::size_t at = request.find(name);
+  if (at == std::string_view::npos) return {};
+  request.remove_prefix(at + name.size());
+  return request.substr(0, request.find('\r'));
+}
+
+bool is_whole_request(std::string_view bytes) {
+  constexpr std::string_view kEnd = "\r\n\r\n";
+  const std::size_t end = bytes.find(kEnd);
+  if (end == std::string_view::npos) return false;
+  std::size_t length = 0;
+  const std::string_view digits = field(bytes.substr(0, end + 2), "Content-Length: ");
+  std::from_chars(digits.data(), digits.data() + digits.size(), length);
+  return bytes.size() - end - kEnd.size() >= length;
 }
 
 int Floor::run() {
@@ -189,20 +228,28 @@ void Floor::on_event(int fd, std::uint32_t events) {
 void Floor::on_bytes(int fd, std::string_view bytes) {
   Connection& connection = at(fd);
   if (connection.kind == Connection::Kind::kSubscriber || connection.kind == Connection::Kind::kBystander) return;
-  if (connection.received == nullptr) connection.received = std::make_unique<std::string>();
-  connection.received->append(bytes);
-  if (connection.kind == Connection::Kind::kPublisher) return fan_out(connection);
-  if (!connection.received->ends_with("\r\n\r\n")) return;
-  const auto request = std::move(connection.received);
-  upgrade(fd, *request);
+  if (connection.kind == Connection::Kind::kPublisher) {
+    if (connection.received == nullptr) connection.received = std::make_unique<std::string>();
+    connection.received->append(bytes);
+    return fan_out(connection);
+  }
+  std::unique_ptr<std::string> gathered = std::move(connection.received);
+  if (gathered != nullptr) bytes = gathered->append(bytes);
+  if (is_whole_request(bytes)) return connection.kind == Connection::Kind::kPoller ? on_poll(fd) : on_first_request(fd, bytes);
+  if (gathered == nullptr) gathered = std::make_unique<std::string>(bytes);
+  connection.received = std::move(gathered);
 }
 
-void Floor::upgrade(int fd, const std::string& request) {
-  constexpr std::string_view kKeyName = "Sec-WebSocket-Key: ";
-  const std::size_t key = request.find(kKeyName);
-  if (key == std::string::npos) return drop(fd);
-  const std::size_t key_begin = key + kKeyName.size();
-  const std::string accept = accept_key(std::string_view(request).substr(key_begin, request.find('\r', key_begin) - key_begin));
+void Floor::on_first_request(int fd, std::string_view request) {
+  if (const std::string_view key = field(request, "Sec-WebSocket-Key: "); !key.empty()) return upgrade(fd, request, key);
+  has_pollers_ = true;
+  at(fd).kind = Connection::Kind::kPoller;
+  at(fd).heard = published_;
+  on_poll(fd);
+}
+
+void Floor::upgrade(int fd, std::string_view request, std::string_view key) {
+  const std::string accept = accept_key(key);
 
   using Kind = Connection::Kind;
   at(fd).kind = request.starts_with("GET /pub ")   ? Kind::kPublisher
@@ -213,6 +260,42 @@ void Floor::upgrade(int fd, const std::string& request) {
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept +
       "\r\n\r\n";
   send_to(fd, std::make_shared<const std::string>(answer), 0, answer.size());
+}
+
+void Floor::on_poll(int fd) {
+  if (at(fd).heard < published_) return answer(fd);
+  polls_.push_back(fd);
+}
+
+void Floor::answer(int fd) {
+  const Block& block = answer_from(at(fd).heard);
+  at(fd).heard = published_;
+  send_to(fd, block, 0, block->size());
+}
+
+// The same bytes for all who have heard as much.
+const Block& Floor::answer_from(std::uint64_t heard) {
+  if (answer_ != nullptr && answer_from_ == heard && answer_to_ == published_) return answer_;
+  std::string body;
+  for (std::size_t i = messages_.size() - std::min<std::size_t>(published_ - heard, messages_.size()); i < messages_.size();
+       ++i) {
+    body += messages_[i];
+  }
+  std::array<char, 64> head;
+  constexpr const char* kHead = "HTTP/1.1 200 OK\r\nContent-Length: %08zu\r\n\r\n";
+  const auto head_size = static_cast<std::size_t>(std::snprintf(head.data(), head.size(), kHead, body.size()));
+  if (head_size + body.size() < options_.answer) body.resize(options_.answer - head_size, 'p');
+  std::snprintf(head.data(), head.size(), kHead, body.size());
+  answer_ = std::make_shared<const std::string>(std::string(head.data(), head_size) + body);
+  answer_from_ = heard;
+  answer_to_ = published_;
+  return answer_;
+}
+
+void Floor::keep(std::string message) {
+  if (messages_.size() == kMessagesKept) messages_.pop_front();
+  messages_.push_back(std::move(message));
+  ++published_;
 }
 
 // Writes the server's frames for all whole frames of the publisher, once, and sends them to everybody.
@@ -230,11 +313,13 @@ void Floor::fan_out(Connection& publisher) {
     const std::size_t body = frames->size();
     frames->append(frame.payload);
     for (std::size_t i = 0; i < frame.payload.size(); ++i) (*frames)[body + i] ^= frame.mask[i & 3];
+    if (has_pollers_) keep(frames->substr(body));
     *frames += pad_;
     ends.push_back(frames->size());
   }
   publisher.received->erase(0, publisher.received->size() - rest.size());
   if (ends.empty()) return;
+  for (const int poll : std::exchange(polls_, {})) answer(poll);
   if (options_.gather) ends = {frames->size()};
   std::size_t begin = 0;
   for (const std::size_t end : ends) {
@@ -280,12 +365,13 @@ void Floor::watch(int fd, bool writable, int operation) {
 
 void Floor::drop(int fd) {
   if (at(fd).kind == Connection::Kind::kSubscriber) std::erase(subscribers_, fd);
+  if (at(fd).kind == Connection::Kind::kPoller) std::erase(polls_, fd);
   at(fd) = {};
   close(fd);
 }
 
 [[noreturn]] void usage() {
-  std::fputs("usage: bench_floor [--listen 127.0.0.1:PORT] [--mode each|gather] [--pad BYTES]\n", stderr);
+  std::fputs("usage: bench_floor [--listen 127.0.0.1:PORT] [--mode each|gather] [--pad BYTES] [--answer BYTES]\n", stderr);
   std::exit(2);
 }
 
@@ -302,6 +388,8 @@ Options parse(int argc, char** argv) {
       options.gather = value == "gather";
     } else if (name == "--pad") {
       options.pad = std::strtoul(value.c_str(), nullptr, 10);
+    } else if (name == "--answer") {
+      options.answer = std::strtoul(value.c_str(), nullptr, 10);
     } else {
       usage();
     }

@@ -20,11 +20,12 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SECTIONS = ["fanout", "phoenix", "topics", "latency", "idle", "handshakes", "publish"]
+SECTIONS = ["fanout", "phoenix", "bayeux", "topics", "latency", "idle", "handshakes", "publish"]
 DISTURBED_PERCENT = 7  # Of a core, used by others: above it, a run is repeated.
 ATTEMPTS = 4  # For one run,
 REPEATS = 100  # and for all together, so that a busy machine does not keep us for ever.
 AIM_PHOENIX = 1.10  # Server CPU a delivery against the native protocol's.
+AIM_ANSWER = 1.50  # Server CPU an answer to a poll, against a plain answer of that size.
 AIM_ALONE, AIM_GATHERED = 1.15, 1.30  # Server CPU a delivery against the floor's: at window 1, and at deeper ones.
 BYTES_PER_SECOND = 2.5e9  # What loopback carries, roughly: long windows need long measuring.
 WRONG = ("lost", "gaps", "duplicates", "errors", "gone", "refused", "stalls")
@@ -94,6 +95,9 @@ class Bench:
 
     def floor_command(self, mode, pad):
         return [self.floor, "--listen", "127.0.0.1:0", "--mode", mode, "--pad", str(pad)]
+
+    def polled_floor_command(self, answer):
+        return [self.floor, "--listen", "127.0.0.1:0", "--answer", str(answer)]
 
     def once(self, command, load):
         """One run against a fresh server or floor."""
@@ -286,6 +290,105 @@ def phoenix(bench, quick):
     yield f"Aim: at most {AIM_PHOENIX:.2f} of the native protocol's. Within it: {within} of {len(rows)}."
 
 
+# Loads of the Bayeux tables: how they are called there, and their options.
+BAYEUX_LOADS = [("1", {"window": 1}), ("16", {"window": 16}), ("2 a second", {"rate": 2})]
+BY_WEBSOCKET = {"protocol": "bayeux"}
+BY_POLLING = {"protocol": "bayeux", "transport": "long-polling"}
+
+
+def bayeux(bench, quick):
+    yield from bayeux_by_websocket(bench, quick)
+    yield ""
+    yield from bayeux_by_polling(bench, quick)
+    yield ""
+    yield from bayeux_idle(bench, quick)
+
+
+def bayeux_cells(bench, quick, payloads):
+    """Each table's cells: subscribers, payload, what the load is called, its options."""
+    for count in (100,) if quick else (1000, 10000):
+        for payload in payloads:
+            for name, options in BAYEUX_LOADS if payload == payloads[0] and not quick else BAYEUX_LOADS[:2]:
+                load = bench.traffic(subscribers=count, payload=payload, **options)
+                if "rate" in options:
+                    load["duration"] = 5 * bench.duration
+                yield count, payload, name, load
+
+
+def bayeux_by_websocket(bench, quick):
+    rows = []
+    for count, payload, name, load in bayeux_cells(bench, quick, (128,)):
+        figures = bench.interleaved(f"Bayeux by WebSocket to {count}, {size(payload)}, window {name}", {
+            "native": bench.server_command(), "bayeux": bench.server_command()}, load, {"bayeux": BY_WEBSOCKET})
+        native, by_bayeux = figures["native"], figures["bayeux"]
+        cost = {one: figures[one]["server_cpu_us_per_delivery"] for one in figures}
+        rows.append([whole(count), size(payload), name, micros(cost["native"]), micros(cost["bayeux"]),
+                     times(quotient(cost["bayeux"], cost["native"])), whole(native["deliveries_per_s"]),
+                     whole(by_bayeux["deliveries_per_s"]), latency(native), latency(by_bayeux), whole(by_bayeux["message_bytes"]),
+                     notes(figures)])
+    yield "## Bayeux by WebSocket beside the native protocol"
+    yield ""
+    yield "Server CPU in µs a delivery; publishers speak the native protocol. Each client has a connect that is held."
+    yield ""
+    yield from table(["subscribers", "payload", "window", "native", "Bayeux", "Bayeux / native", "native deliveries/s",
+                      "Bayeux deliveries/s", "native p50 / p99 µs", "Bayeux p50 / p99 µs", "Bayeux bytes a message", "notes"], rows)
+
+
+def bayeux_by_polling(bench, quick):
+    rows, within = [], 0
+    for count, payload, name, load in bayeux_cells(bench, quick, (128,) if quick else (128, 1024)):
+        title = f"Bayeux by long-polling to {count}, {size(payload)}, window {name}"
+        try:
+            answer = round(bench.once(bench.server_command(), {**load, **BY_POLLING})["answer_bytes"])
+        except Failed as failure:
+            say(f"  {title}: {failure}")
+            bench.failures += 1
+            continue
+        figures = bench.interleaved(title, {
+            "server": bench.server_command(), "floor": bench.polled_floor_command(answer)}, {**load, **BY_POLLING})
+        server, floor = figures["server"], figures["floor"]
+        ratio = quotient(server["server_cpu_us_per_answer"], floor["server_cpu_us_per_answer"])
+        within += ratio is not None and ratio <= AIM_ANSWER
+        rows.append([whole(count), size(payload), name, whole(server["answer_bytes"]),
+                     times(quotient(server["deliveries"], server["answers"])), micros(server["server_cpu_us_per_answer"]),
+                     micros(floor["server_cpu_us_per_answer"]), times(ratio), micros(server["server_cpu_us_per_delivery"]),
+                     whole(server["deliveries_per_s"]), whole(floor["deliveries_per_s"]), latency(server), latency(floor),
+                     notes(figures)])
+    yield "## Bayeux by long-polling beside plain HTTP answers"
+    yield ""
+    yield ("Server CPU in µs. Each delivery answers a poll that was held, and its client polls again at once. The floor takes the "
+           "same requests by as many connections, keeps each until something is published, and sends an answer of the same size, "
+           "without looking into the request. Several messages may ride on one answer.")
+    yield ""
+    yield from table(["subscribers", "payload", "window", "bytes an answer", "messages an answer", "CPU an answer", "floor's",
+                      "server / floor", "CPU a delivery", "deliveries/s", "floor's", "p50 / p99 µs", "floor's", "notes"], rows)
+    yield ""
+    yield f"Aim: an answer costs at most {AIM_ANSWER:.2f} of the floor's. Within it: {within} of {len(rows)}."
+
+
+def bayeux_idle(bench, quick):
+    kinds = {"native": {}, "Bayeux by WebSocket": BY_WEBSOCKET, "Bayeux by long-polling": BY_POLLING, "floor, polled": BY_POLLING}
+    commands = {name: bench.server_command() for name in kinds}
+    commands["floor, polled"] = bench.polled_floor_command(0)
+    fewer, more = (100, 1000) if quick else (1000, 10000)
+    runs = {count: bench.interleaved(f"{count} idle sessions", commands, {"idle": count, "duration": bench.duration}, kinds)
+            for count in (fewer, more)}
+    rows = []
+    for name in kinds:
+        one, other = runs[fewer][name], runs[more][name]
+        grown = None if one.failure or other.failure else other["server_rss_bytes"] - one["server_rss_bytes"]
+        rows.append([name, whole(other["connections"]), whole(other["server_rss_bytes_per_connection"]),
+                     whole(quotient(grown, more - fewer)), times(other["server_busy_percent"]),
+                     micros(other["server_cpu_us_per_handshake"]), notes({name: other})])
+    yield "## Idle Bayeux sessions"
+    yield ""
+    yield ("The server's RSS, without the kernel's share; each session is subscribed and has a connect or poll that is held. \"Each "
+           f"further one\": from {whole(fewer)} to {whole(more)}, without what the first one costs once. \"Opening\": server CPU "
+           "from the TCP connection to the held connect.")
+    yield ""
+    yield from table(["", "sessions", "RSS bytes a session", "each further one", "server busy %", "opening, µs", "notes"], rows)
+
+
 def topics(bench, quick):
     rows = []
     for window in (16,) if quick else (16, 256):
@@ -438,7 +541,7 @@ def main():
         say(f"the server cannot be measured: {failure}")
         return 1
     lines = list(heading(bench.rounds))
-    make = {"fanout": fanout, "phoenix": phoenix, "topics": topics, "latency": open_loop, "idle": idle, "handshakes": handshakes, "publish": publish}
+    make = {"fanout": fanout, "phoenix": phoenix, "bayeux": bayeux, "topics": topics, "latency": open_loop, "idle": idle, "handshakes": handshakes, "publish": publish}
     for name in SECTIONS:
         if name in options.sections:
             say(name)

@@ -27,6 +27,7 @@ Examples:
   carillon bench --subscribers 10000 --topics 1000    # a thousand channels of ten
   carillon bench --idle 10000 --server-pid PID        # memory of a connection that only waits
   carillon bench --handshakes 50000                   # connections opened a second
+  carillon bench --protocol bayeux --transport long-polling   # clients that poll, as CometD's do
   carillon bench presence                             # crowds that see each other come
   carillon bench channels                             # the channel runtime alone, without any server
 
@@ -44,11 +45,22 @@ struct BenchCommand {
   std::uint32_t handshakes = 0;
   bool floor = false;
   std::string protocol = "native";
+  std::string transport = "websocket";
   bool gentle = false;
   bool json = false;
 };
 
 std::atomic<bool> interrupted = false;
+
+LoadDialect dialect_of(const BenchCommand& command) {
+  const bool polls = command.transport == "long-polling";
+  if (polls && command.protocol != "bayeux") {
+    throw CLI::ValidationError("--transport", "long-polling needs --protocol bayeux");
+  }
+  if (command.floor) return polls ? LoadDialect::kFloorPolls : LoadDialect::kFloor;
+  if (command.protocol == "bayeux") return polls ? LoadDialect::kBayeuxPolls : LoadDialect::kBayeux;
+  return command.protocol == "phoenix" ? LoadDialect::kPhoenix : LoadDialect::kNative;
+}
 
 void run_bench(BenchCommand& command) {
   LoadOptions& load = command.load;
@@ -59,8 +71,7 @@ void run_bench(BenchCommand& command) {
     load.measure = LoadOptions::Measure::kHandshakes;
     load.subscribers = command.handshakes;
   }
-  if (command.protocol == "phoenix") load.dialect = LoadDialect::kPhoenix;
-  if (command.floor) load.dialect = LoadDialect::kFloor;
+  load.dialect = dialect_of(command);
   load.spin = !command.gentle;
   load.stop = &interrupted;
   std::signal(SIGINT, [](int) { interrupted = true; });
@@ -102,8 +113,12 @@ void add_options(CLI::App& bench, BenchCommand& command) {
   bench.add_flag("--gentle", command.gentle, "Sleep until something comes, instead of asking the kernel all the time");
   bench
       .add_option("--protocol", command.protocol,
-                  "What subscribers speak: native, or phoenix (V2, at /socket); publishers speak the native protocol")
-      ->check(CLI::IsMember({"native", "phoenix"}))
+                  "What subscribers speak: native, phoenix (V2, at /socket) or bayeux (at /cometd); publishers speak the "
+                  "native protocol")
+      ->check(CLI::IsMember({"native", "phoenix", "bayeux"}))
+      ->capture_default_str();
+  bench.add_option("--transport", command.transport, "How subscribers do: websocket, or long-polling (of bayeux)")
+      ->check(CLI::IsMember({"websocket", "long-polling"}))
       ->capture_default_str();
   bench.add_flag("--floor", command.floor, "The server is the plain floor of bench/floor.cc, no Carillon");
 }

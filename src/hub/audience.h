@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
+#include "hub/member_log.h"
 #include "hub/selector.h"
 
 namespace carillon {
@@ -18,18 +18,22 @@ enum Watch : std::uint32_t {
 };
 
 struct Member {
-  Session* session;             // Null: left while the members were being walked; its place is freed after the walk.
+  Session* session;             // Null: left.
   std::uint32_t slot : 30;      // Its place among the session's subscriptions.
   std::uint32_t watch : 2 = 0;  // A Watch: whether it hears who comes and goes.
   // Not 0: the Join that is still reading what the member missed; publications are held there for it.
   std::uint32_t join = 0;
+
+  bool left() const { return session == nullptr; }
+  void leave(std::uint64_t) { session = nullptr; }
+  void prefetch() const { __builtin_prefetch(session); }
 };
 
 struct Audience {
   Selector selector;
-  std::vector<Member> members;
+  MemberLog<Member> members;
   std::uint32_t joining = 0;  // Members with a join.
-  std::uint32_t gone = 0;     // Members that are null.
+  bool unsettled = false;     // Members left while members were walked: the shard settles it after the walk.
 };
 
 }  // namespace carillon

@@ -326,6 +326,37 @@ TEST(Hub, ClientsMayUnsubscribeSubscribeAndEndWhileMembersAreWalked) {
   }
 }
 
+TEST(Hub, MembersHearInTheOrderTheyJoinedWhoeverLeftMeanwhile) {
+  World world({.loops = 1});
+  std::vector<std::unique_ptr<FakeClient>> clients;
+  std::vector<int> heard, expected;
+  for (int i = 0; i < 40; ++i) {
+    clients.push_back(world.client());
+    clients.back()->on_message = [&heard, i](const Message&) { heard.push_back(i); };
+    clients.back()->hear("room:1");
+  }
+  world.settle();
+  const auto leave = [&](int first, int last) {
+    for (int i = first; i < last; ++i) clients[static_cast<std::size_t>(i)]->session.unsubscribe(exact("room:1"));
+  };
+  world.in(0, [&] { leave(0, 5); });
+  for (int i = 5; i < 40; ++i) expected.push_back(i);
+  world.publish("room:1", "with gaps");
+  world.settle();
+  EXPECT_EQ(heard, expected);
+
+  // So many that those who stay move together.
+  world.in(0, [&] {
+    leave(10, 35);
+    clients[3]->hear("room:1");
+  });
+  expected = {5, 6, 7, 8, 9, 35, 36, 37, 38, 39, 3};
+  heard.clear();
+  world.publish("room:1", "without");
+  world.settle();
+  EXPECT_EQ(heard, expected);
+}
+
 TEST(Hub, ASessionThatEndsInOnPublishedHearsNoMore) {
   World world({.loops = 1});
   auto client = world.client(), other = world.client();

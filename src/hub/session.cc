@@ -208,7 +208,8 @@ Session::Subscription* Session::find(const Audience& audience) {
     }
     return nullptr;
   }
-  for (const Member& member : audience.members) {
+  for (std::size_t place = 0; place < audience.members.reach(); ++place) {
+    const Member& member = audience.members[place];
     if (member.session == this) return &subscriptions_[member.slot];
   }
   return nullptr;

@@ -123,22 +123,21 @@ Session::Subscription& Shard::add_member(Session& session, const Selector& selec
     hub_.interest_.add(selector, index_);
   }
   Audience& audience = *found;
-  audience.members.push_back(
+  const std::size_t place = audience.members.join(
       {.session = &session, .slot = static_cast<std::uint32_t>(session.subscriptions_.size()) & kSlotBits});
-  session.subscriptions_.push_back({.audience = &audience, .index = static_cast<std::uint32_t>(audience.members.size() - 1)});
+  session.subscriptions_.push_back({.audience = &audience, .index = static_cast<std::uint32_t>(place)});
   counters_.subscriptions.add();
   return session.subscriptions_.back();
 }
 
-// Takes the last of each list into the freed place, so that leaving costs the same however many there are. Members that are
-// being walked keep their places.
+// The session's last subscription takes the freed slot; the audience's members keep their order. So leaving costs the same
+// however many there are of both.
 std::unique_ptr<Join> Shard::remove_member(Session& session, std::uint32_t slot) {
   end_presence(session, session.subscriptions_[slot]);
   cover_joins(session, session.subscriptions_[slot]);
   const Session::Subscription leaving = session.subscriptions_[slot];
   Audience& audience = *leaving.audience;
-  Member& member = audience.members[leaving.index];
-  std::unique_ptr<Join> join = take_join(member);
+  std::unique_ptr<Join> join = take_join(audience.members[leaving.index]);
 
   Session::Subscription& last = session.subscriptions_.back();
   last.audience->members[last.index].slot = slot & kSlotBits;
@@ -146,15 +145,23 @@ std::unique_ptr<Join> Shard::remove_member(Session& session, std::uint32_t slot)
   session.subscriptions_.pop_back();
   counters_.subscriptions.subtract();
 
-  member.session = nullptr;
-  ++audience.gone;
-  if (walking_) {
-    if (audience.gone == 1) to_sweep_.push_back(&audience);
-  } else {
-    free_place(audience, leaving.index);
-    if (audience.members.empty()) drop_audience(audience);
-  }
+  audience.members.leave(leaving.index);
+  settle(audience);
   return join;
+}
+
+// An audience goes with its last member, and closes the gaps that others left. Not while members are walked.
+void Shard::settle(Audience& audience) {
+  if (walking_) {
+    if (!std::exchange(audience.unsettled, true)) unsettled_.push_back(&audience);
+    return;
+  }
+  audience.unsettled = false;
+  if (audience.members.empty()) return drop_audience(audience);
+  if (!audience.members.sparse()) return;
+  audience.members.compact([](const Member& member, std::size_t place) {
+    member.session->subscriptions_[member.slot].index = static_cast<std::uint32_t>(place);
+  });
 }
 
 void Shard::drop_audience(Audience& audience) {

@@ -92,6 +92,7 @@ class Shard final : public TurnEnd {
   Session::Subscription& add_member(Session& session, const Selector& selector);
   // Returns the join that was still under way; its ticket is then the caller's to answer.
   std::unique_ptr<Join> remove_member(Session& session, std::uint32_t slot);
+  void settle(Audience& audience);
   void drop_audience(Audience& audience);
   void leave(Session& session);
 
@@ -138,8 +139,6 @@ class Shard final : public TurnEnd {
   bool collect_inbox();
   void deliver_inbox();
   void end_walk();
-  void sweep(Audience& audience);
-  void free_place(Audience& audience, std::uint32_t index);
   void deliver(const Group& group);
   void hold_for(const std::vector<JoinId>& joins, const Group& group);
   void queue_without_own(Session& session, const Group& group, SlowConsumer policy);
@@ -194,7 +193,7 @@ class Shard final : public TurnEnd {
   // walk is over.
   bool walking_ = false;
   bool finishing_ = false;            // finish_ready_ is being worked off.
-  std::vector<Audience*> to_sweep_;   // With members that are null.
+  std::vector<Audience*> unsettled_;  // Whose members left meanwhile.
   std::vector<JoinId> finish_ready_;  // Joins whose last page came meanwhile.
   std::vector<JoinId> joining_;       // That hear the group being delivered.
 

@@ -53,34 +53,13 @@ void Shard::deliver_inbox() {
 
 void Shard::end_walk() {
   walking_ = false;
-  for (Audience* const audience : std::exchange(to_sweep_, {})) sweep(*audience);
+  for (Audience* const audience : std::exchange(unsettled_, {})) settle(*audience);
   if (finishing_) return;
   finishing_ = true;
   while (!finish_ready_.empty()) {
     for (const JoinId join : std::exchange(finish_ready_, {})) finish_join(join);
   }
   finishing_ = false;
-}
-
-// Frees the places of members that left.
-void Shard::sweep(Audience& audience) {
-  for (std::uint32_t i = 0; i < audience.members.size();) {
-    if (audience.members[i].session == nullptr) {
-      free_place(audience, i);
-    } else {
-      ++i;
-    }
-  }
-  if (audience.members.empty()) drop_audience(audience);
-}
-
-void Shard::free_place(Audience& audience, std::uint32_t index) {
-  const Member moved = audience.members.back();
-  audience.members.pop_back();
-  --audience.gone;
-  if (index == audience.members.size()) return;
-  audience.members[index] = moved;
-  if (moved.session != nullptr) moved.session->subscriptions_[moved.slot].index = index;
 }
 
 void Shard::deliver(const Group& group) {
@@ -100,34 +79,25 @@ void Shard::deliver(const Group& group) {
   const Encoding* last_encoding = nullptr;
   const FrameRun* frames = nullptr;
   std::uint64_t reached = 0;
-  for (Audience* audience : hearing) {
-    // Who comes meanwhile was not there when this was published; who becomes joining meanwhile finds it in its pages.
-    const std::size_t count = audience->members.size();
-    for (std::size_t i = 0; i < count; ++i) {
-      const Member member = audience->members[i];
-      if (i + 4 < count) __builtin_prefetch(audience->members[i + 4].session);
-      if (member.session == nullptr) continue;
-      if (member.join != 0) {
-        joining_.push_back(member.join);
-        continue;
-      }
-      Session& session = *member.session;
-      if (stamped) {
-        if (session.delivery_stamp_ == stamp) continue;
-        session.delivery_stamp_ = stamp;
-      }
-      if (!group.left_out.empty() && std::ranges::binary_search(group.left_out, session.id_)) [[unlikely]] {
-        queue_without_own(session, group, policy);
-        continue;
-      }
-      if (session.encoding_ != last_encoding) {
-        last_encoding = session.encoding_;
-        frames = &frames_for(*last_encoding, group);
-      }
-      for (const FramePtr& frame : *frames) queue(session, frame, policy);
-      ++reached;
+  // Who comes meanwhile was not there when this was published; who becomes joining meanwhile finds it in its pages.
+  const auto reach_member = [&](const Member& member) {
+    if (member.join != 0) return joining_.push_back(member.join);
+    Session& session = *member.session;
+    if (stamped) {
+      if (session.delivery_stamp_ == stamp) return;
+      session.delivery_stamp_ = stamp;
     }
-  }
+    if (!group.left_out.empty() && std::ranges::binary_search(group.left_out, session.id_)) [[unlikely]] {
+      return queue_without_own(session, group, policy);
+    }
+    if (session.encoding_ != last_encoding) {
+      last_encoding = session.encoding_;
+      frames = &frames_for(*last_encoding, group);
+    }
+    for (const FramePtr& frame : *frames) queue(session, frame, policy);
+    ++reached;
+  };
+  for (const Audience* const audience : hearing) audience->members.for_each(reach_member);
   encoded_.clear();
   if (stamped) hold_for(joining_, group);
   counters_.deliveries_total.add(reached * group.publications.size());

@@ -136,8 +136,9 @@ bool Shard::note_crowd(ChannelPresence& presence, const std::string& channel, co
   } else if (was_crowded) {
     Audience* const audience = find_audience(exactly(channel));
     if (audience == nullptr) return true;
-    for (Member& member : audience->members) {
-      if (member.session == nullptr || member.watch != kWatching) continue;
+    for (std::size_t place = 0; place < audience->members.reach(); ++place) {
+      Member& member = audience->members[place];
+      if (member.left() || member.watch != kWatching) continue;
       member.watch = kStateWanted;
       want_state(presence, channel, member.session->id_);
     }
@@ -158,24 +159,22 @@ void Shard::on_presence_second() {
 }
 
 void Shard::tell_presence(const PresenceNews& news) {
-  Audience* const audience = find_audience(exactly(news.channel));
+  const Audience* const audience = find_audience(exactly(news.channel));
   if (audience == nullptr) return;
   const SlowConsumer policy = hub_.options().slow_consumer;
   std::vector<std::pair<const Encoding*, FramePtr>> encoded;
-  const std::size_t count = audience->members.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    const Member member = audience->members[i];
-    if (member.session == nullptr || member.watch != kWatching) continue;
+  audience->members.for_each([&](const Member& member) {
+    if (member.watch != kWatching) return;
     const Encoding* const encoding = member.session->encoding_;
     auto known = std::find_if(encoded.begin(), encoded.end(), [&](const auto& pair) { return pair.first == encoding; });
     if (known == encoded.end()) {
       encoded.emplace_back(encoding, presence_frame(*encoding, news));
       known = std::prev(encoded.end());
     }
-    if (known->second == nullptr) continue;
+    if (known->second == nullptr) return;
     counters_.presence_news_total.add();
     queue(*member.session, known->second, policy);
-  }
+  });
 }
 
 // Null: the protocol does not tell of it.
@@ -295,9 +294,7 @@ std::size_t Shard::close_channel(const std::string& channel, std::string_view re
   const Audience* const audience = find_audience(exactly(channel));
   if (audience == nullptr) return 0;
   std::vector<SessionId> sessions;
-  for (const Member& member : audience->members) {
-    if (member.session != nullptr) sessions.push_back(member.session->id_);
-  }
+  audience->members.for_each([&](const Member& member) { sessions.push_back(member.session->id_); });
   std::size_t closed = 0;
   for (const SessionId id : sessions) {
     Session* const session = find_session(id);

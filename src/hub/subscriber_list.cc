@@ -4,25 +4,29 @@
 #include <utility>
 #include <vector>
 
+#include "hub/member_log.h"
+
 namespace carillon {
 namespace {
 
 constexpr std::uint64_t kStays = UINT64_MAX;
-constexpr std::size_t kSparePlaces = 16;  // A short list is not moved for each few who leave.
 
 }  // namespace
 
-// A deque: a place keeps its address while the log grows, so a visitor may let others subscribe.
+// A deque: a visitor is given the text itself, and may let others subscribe.
 struct Recipients::Log {
   struct Place {
     std::string subscriber;
     std::uint64_t left_at = kStays;
+
+    bool left() const { return left_at != kStays; }
+    void leave(std::uint64_t moment) { left_at = moment; }
   };
-  std::deque<Place> places;
+  MemberLog<Place, std::deque<Place>> members;
 };
 
 const std::string* Recipients::subscriber_at(std::size_t place) const {
-  const Log::Place& found = log_->places[place];
+  const Log::Place& found = log_->members[place];
   return found.left_at > moment_ && place != left_out_ ? &found.subscriber : nullptr;
 }
 
@@ -36,45 +40,42 @@ std::vector<std::string> Recipients::to_list() const {
 SubscriberList::SubscriberList() : log_(std::make_shared<Recipients::Log>()) {}
 
 bool SubscriberList::add(std::string_view subscriber) {
-  if (!place_of_.try_emplace(std::string(subscriber), log_->places.size()).second) return false;
-  log_->places.push_back({.subscriber = std::string(subscriber)});
+  if (!place_of_.try_emplace(std::string(subscriber), places()).second) return false;
+  log_->members.join({.subscriber = std::string(subscriber)});
   return true;
 }
 
 bool SubscriberList::remove(std::string_view subscriber) {
   const auto found = place_of_.find(subscriber);
   if (found == place_of_.end()) return false;
-  log_->places[found->second].left_at = ++moment_;
+  log_->members.leave(found->second);
   place_of_.erase(found);
-  if (places() > 2 * size() + kSparePlaces) move_to_new_log();
+  if (log_->members.sparse()) compact();
   return true;
 }
 
-void SubscriberList::move_to_new_log() {
+void SubscriberList::compact() {
+  const auto moved = [this](const Recipients::Log::Place& member, std::size_t place) {
+    place_of_.find(member.subscriber)->second = place;
+    ++moved_;
+  };
   const bool others_read_it = log_.use_count() > 1;
-  const auto next = std::make_shared<Recipients::Log>();
-  for (Recipients::Log::Place& place : log_->places) {
-    if (place.left_at != kStays) continue;
-    place_of_.find(place.subscriber)->second = next->places.size();
-    if (others_read_it) {
-      next->places.push_back(place);
-    } else {
-      next->places.push_back(std::move(place));
-    }
+  if (others_read_it) {
+    log_ = std::make_shared<Recipients::Log>(Recipients::Log{log_->members.compacted(moved)});
+  } else {
+    log_->members.compact(moved);
   }
-  moved_ += next->places.size();
-  log_ = next;
 }
 
 std::size_t SubscriberList::places() const {
-  return log_->places.size();
+  return log_->members.reach();
 }
 
 Recipients SubscriberList::all() const {
   Recipients recipients;
   recipients.log_ = log_;
   recipients.places_ = places();
-  recipients.moment_ = moment_;
+  recipients.moment_ = log_->members.moment();
   recipients.size_ = size();
   return recipients;
 }

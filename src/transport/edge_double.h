@@ -183,6 +183,11 @@ class EdgeWorld {
     });
     router.add("GET", "/later", [this](ExchangePtr exchange) { parked.push_back(std::move(exchange)); });
     router.add("POST", "/later", [this](ExchangePtr exchange) { parked.push_back(std::move(exchange)); });
+    router.add("GET", "/for_all", [](ExchangePtr exchange) {
+      HttpResponse response;
+      response.headers.add("Access-Control-Allow-Origin", "*");
+      exchange->reply(std::move(response));
+    });
     router.add("GET", "/never", [](ExchangePtr) {});
     router.add("GET", "/ws", [this](ExchangePtr exchange) { accept(std::move(exchange)); });
     router.add("GET", "/stream", [this](ExchangePtr exchange) {

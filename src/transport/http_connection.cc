@@ -161,7 +161,8 @@ ResponseContext HttpConnection::context() {
           .date = edge_.date()};
 }
 
-// What every answer carries: the request's id, and leave for a page of an allowed origin to read it.
+// What every answer carries: the request's id, and leave for a page of an allowed origin to read it, unless the room has said
+// who may.
 void HttpConnection::add_common_fields(HttpResponse& response) {
   const HttpHeaders& asked = exchange_->request().headers;
   const std::string_view id = asked.get("x-request-id");
@@ -170,9 +171,10 @@ void HttpConnection::add_common_fields(HttpResponse& response) {
   if (origin.empty()) return;
   response.headers.add("Vary", "Origin");
   if (!edge_.origins().may_use(origin, asked.get("Host"))) return;
+  response.headers.add("Access-Control-Expose-Headers", "x-request-id");
+  if (response.headers.find("Access-Control-Allow-Origin") != nullptr) return;
   response.headers.add("Access-Control-Allow-Origin", std::string(origin));
   response.headers.add("Access-Control-Allow-Credentials", "true");
-  response.headers.add("Access-Control-Expose-Headers", "x-request-id");
 }
 
 void HttpConnection::fail(int status, std::string_view text) {

@@ -197,6 +197,18 @@ TEST(HttpConnection, OptionsAreTold) {
   EXPECT_THAT(world.ask("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"), StartsWith("HTTP/1.1 204 "));
 }
 
+TEST(HttpConnection, ARoomMayHaveSaidWhoMayReadItsAnswer) {
+  EdgeWorld world({}, {"https://app.example"});
+  const std::string own = world.ask(get("/now", "Origin: https://app.example\r\n"));
+  EXPECT_THAT(own, HasSubstr("Access-Control-Allow-Origin: https://app.example\r\n"));
+  EXPECT_THAT(own, HasSubstr("Access-Control-Allow-Credentials: true\r\n"));
+  const std::string rooms = world.ask(get("/for_all", "Origin: https://app.example\r\n"));
+  EXPECT_THAT(rooms, HasSubstr("Access-Control-Allow-Origin: *\r\n"));
+  EXPECT_THAT(rooms, HasSubstr("Vary: Origin\r\n"));
+  EXPECT_THAT(rooms, Not(HasSubstr("https://app.example")));
+  EXPECT_THAT(rooms, Not(HasSubstr("Access-Control-Allow-Credentials")));
+}
+
 TEST(HttpConnection, ContinuesOnlyWhoWaitsForIt) {
   EdgeWorld world;
   const auto peer = world.connect();

@@ -227,8 +227,10 @@ def test_jsonp(server):
     assert ask("jsonp=" + "a" * 65 + "&message=[]").status == 400
 
 
-def test_tokens_say_who_a_client_is(start):
-    server = start("--api-key", KEY, "--set", f"auth.jwt_secrets={SECRET}", "--set", "auth.require_token=true")
+def test_tokens_say_who_a_client_is(start, tmp_path):
+    path = tmp_path / "carillon.toml"
+    path.write_text(f'[auth]\napi_key = "{KEY}"\njwt_secrets = ["{SECRET}"]\nrequire_token = true\n')
+    server = start("--config", str(path))
     assert Bayeux(server, connected=False).welcome["error"] == "403::handshake_denied"
     for client in (Bayeux(server, headers={"Authorization": f"Bearer {token('alice')}"}),
                    Bayeux(server, ext={"authentication": {"token": token("alice")}})):

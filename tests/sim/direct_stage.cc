@@ -140,7 +140,7 @@ class DirectStage::Request final : public Exchange {
 };
 
 DirectStage::DirectStage(const ServerOptions& options)
-    : core_(world_, options), shard_(core_.hub.add_shard(loop_)), rooms_(core_, shard_, router_) {}
+    : core_(world_, options, 1), shard_(core_.hub.add_shard(loop_)), rooms_(core_, shard_, router_) {}
 
 DirectStage::~DirectStage() {
   clients_.clear();
@@ -172,18 +172,22 @@ void DirectStage::request(const std::string& name, HttpRequest request) {
 }
 
 void DirectStage::open(const std::string& name, const TalkOpening& opening) {
+  open_with(name, opening, "Upgrade", "websocket");
+}
+
+void DirectStage::listen(const std::string& name, const TalkOpening& opening) {
+  open_with(name, opening, "Accept", "text/event-stream");
+}
+
+void DirectStage::open_with(const std::string& name, const TalkOpening& opening, std::string_view field,
+                            std::string_view value) {
   clients_.erase(name);
   HttpRequest asked;
   asked.method = "GET";
   asked.target = opening.target;
-  for (const auto& [field, value] : opening.fields) asked.headers.add(field, value);
+  asked.headers.add(std::string(field), std::string(value));
+  for (const auto& [other, its_value] : opening.fields) asked.headers.add(other, its_value);
   request(name, std::move(asked));
-}
-
-void DirectStage::listen(const std::string& name, const TalkOpening& opening) {
-  TalkOpening listening = opening;
-  listening.fields.emplace_back("Accept", "text/event-stream");
-  open(name, listening);
 }
 
 void DirectStage::ask(const std::string& name, std::string_view method, std::string_view target, std::string_view body) {

@@ -33,6 +33,7 @@ class DirectStage final : public TalkStage {
 
   Client& client(const std::string& name);
   void request(const std::string& name, HttpRequest request);
+  void open_with(const std::string& name, const TalkOpening& opening, std::string_view field, std::string_view value);
   // As in one turn of the loop.
   void turn(Task task);
 

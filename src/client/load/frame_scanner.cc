@@ -23,12 +23,12 @@ std::uint64_t payload_length(std::string_view header) {
 }
 
 // How much of a torn frame to gather, as far as what is there tells: its second byte, its header, its head.
-std::size_t wanted_head(std::string_view torn) {
+std::size_t wanted_head(std::string_view torn, std::size_t head_max) {
   if (torn.size() < 2) return 2;
   const std::size_t header = header_size(torn);
   if (torn.size() < header) return header;
   const std::uint64_t length = payload_length(torn.substr(0, header));
-  return header + static_cast<std::size_t>(std::min<std::uint64_t>(length, FrameScanner::kHeadMax));
+  return header + static_cast<std::size_t>(std::min<std::uint64_t>(length, head_max));
 }
 
 // A server never masks (section 5.1), no extension was agreed upon that could set a reserved bit (5.2), and opcodes 3 to 7 and
@@ -59,7 +59,7 @@ FrameScanner::Step FrameScanner::begin(std::string_view& bytes, ScannedFrame& fr
       if (bytes.size() - header >= length) {
         frame = {.opcode = static_cast<std::uint8_t>(byte_at(bytes, 0) & 0x0f),
                  .length = length,
-                 .head = bytes.substr(header, std::min<std::size_t>(static_cast<std::size_t>(length), kHeadMax))};
+                 .head = bytes.substr(header, std::min<std::size_t>(static_cast<std::size_t>(length), head_max_))};
         bytes.remove_prefix(header + static_cast<std::size_t>(length));
         return Step::kFrame;
       }
@@ -71,9 +71,9 @@ FrameScanner::Step FrameScanner::begin(std::string_view& bytes, ScannedFrame& fr
 }
 
 FrameScanner::Step FrameScanner::gather_head(std::string_view& bytes, ScannedFrame& frame) {
-  while (torn_.size() < wanted_head(torn_)) {
+  while (torn_.size() < wanted_head(torn_, head_max_)) {
     if (bytes.empty()) return Step::kMore;
-    const std::size_t taken = std::min(wanted_head(torn_) - torn_.size(), bytes.size());
+    const std::size_t taken = std::min(wanted_head(torn_, head_max_) - torn_.size(), bytes.size());
     torn_.append(bytes.substr(0, taken));
     bytes.remove_prefix(taken);
     if (torn_.size() == 2 && !can_begin_frame(torn_)) return Step::kBroken;

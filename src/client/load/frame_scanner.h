@@ -14,12 +14,16 @@ namespace carillon {
 struct ScannedFrame {
   std::uint8_t opcode = 0;
   std::uint64_t length = 0;  // Of the payload.
-  std::string_view head;     // The payload's first bytes, FrameScanner::kHeadMax at most. Valid during the call only.
+  std::string_view head;     // The payload's first bytes, as many as the scanner shows. Valid during the call only.
 };
 
 class FrameScanner {
  public:
   static constexpr std::size_t kHeadMax = 256;
+
+  FrameScanner() = default;
+  // Shows the first `head_max` bytes of each payload.
+  explicit FrameScanner(std::size_t head_max) : head_max_(head_max) {}
 
   // Walks on through the bytes of one read and calls visit(const ScannedFrame&) at each frame's last byte. False when the
   // bytes cannot be what a server sends (a masked frame, an opcode that is none); the connection is then of no more use.
@@ -48,6 +52,7 @@ class FrameScanner {
   // Where the last read ended: between frames, in a frame's header or head, or behind its head.
   enum class Place { kBetween, kHead, kRest };
 
+  std::size_t head_max_ = kHeadMax;
   Place place_ = Place::kBetween;
   std::string torn_;        // Header and head of the frame that is torn.
   std::uint64_t left_ = 0;  // Payload bytes behind the head that are still to come.

@@ -67,6 +67,15 @@ TEST_F(FrameScannerTest, ShowsOnlyTheHeadOfALongFrame) {
   EXPECT_EQ(seen_[1], seen_frame(1, "next"));
 }
 
+TEST_F(FrameScannerTest, ShowsAsMuchAsItIsAskedFor) {
+  scanner_ = FrameScanner(100'000);
+  const std::string payload = numbered(70000);
+  const std::string frame = server_frame(1, payload);
+  EXPECT_TRUE(scan(frame + frame.substr(0, 30000)));
+  EXPECT_TRUE(scan(frame.substr(30000)));
+  EXPECT_EQ(seen_, (std::vector<Seen>{{1, 70000, payload}, {1, 70000, payload}}));
+}
+
 TEST_F(FrameScannerTest, SeesTheSameHoweverTheBytesAreTorn) {
   std::string stream;
   std::vector<Seen> wanted;
@@ -92,9 +101,9 @@ TEST_F(FrameScannerTest, ReportsAFrameAtItsLastByteOnly) {
 
 TEST_F(FrameScannerTest, RefusesWhatNoServerSends) {
   EXPECT_FALSE(scan(std::string("\x81\x85mask", 6)));
-  scanner_ = {};
+  scanner_ = FrameScanner();
   EXPECT_FALSE(scan("HTTP/1.1 400 Bad Request\r\n"));
-  scanner_ = {};
+  scanner_ = FrameScanner();
   EXPECT_TRUE(scan("\x83"));
   EXPECT_FALSE(scan(std::string(1, '\0'))) << "an opcode that is none, torn behind its first byte";
   EXPECT_TRUE(seen_.empty());

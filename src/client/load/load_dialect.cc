@@ -3,11 +3,26 @@
 #include <fmt/core.h>
 
 namespace carillon {
+namespace {
+
+constexpr const char* kBayeuxPath = "/cometd";
+
+}  // namespace
+
+BayeuxPlace LoadLanguage::bayeux_place(std::string authority) const {
+  const auto carrier = floor()   ? BayeuxCarrier::kFloorPolling
+                       : polls() ? BayeuxCarrier::kLongPolling
+                                 : BayeuxCarrier::kWebSocket;
+  return {.carrier = carrier, .authority = std::move(authority), .path = kBayeuxPath};
+}
 
 std::string LoadLanguage::subscriber_path() const {
   switch (dialect_) {
     case LoadDialect::kNative: break;
     case LoadDialect::kPhoenix: return "/socket/websocket?vsn=2.0.0";
+    case LoadDialect::kBayeux:
+    case LoadDialect::kBayeuxPolls:
+    case LoadDialect::kFloorPolls: return kBayeuxPath;
     case LoadDialect::kFloor: return "/sub";
   }
   return path_;
@@ -33,7 +48,9 @@ bool LoadLanguage::is_subscribed(std::string_view answer) const {
 std::string LoadLanguage::publish(std::string_view channel, const PayloadStamp& stamp, std::size_t payload_size) const {
   std::string payload = stamped_payload(stamp, payload_size);
   if (floor()) return payload;
-  return fmt::format(R"({{"type":"publish","channel":"{}","event":"m","data":"{}"}})", channel, payload);
+  // Of another event Bayeux clients are told the name, with each message.
+  const char* const event = bayeux() ? "message" : "m";
+  return fmt::format(R"({{"type":"publish","channel":"{}","event":"{}","data":"{}"}})", channel, event, payload);
 }
 
 bool LoadLanguage::is_error(std::string_view message) const {

@@ -21,8 +21,9 @@ constexpr std::uint64_t kWaitMax = kSecond / 100;   // Between two looks at `sto
 constexpr std::uint64_t kStallTime = kSecond;       // No delivery for so long: a closed loop gives up what is in flight.
 constexpr std::uint64_t kQuietTime = kSecond / 10;  // A server that used no CPU time for so long has settled.
 constexpr std::uint64_t kSettleLimit = 10 * kSecond;
-constexpr std::uint32_t kBurstMax = 1000;  // Publishes between two looks at what came.
-constexpr std::uint64_t kFilesKept = 64;   // Of the file limit, for all that is no connection.
+constexpr std::uint32_t kBurstMax = 1000;        // Publishes between two looks at what came.
+constexpr std::size_t kWholeMessage = 64 << 20;  // Messages of several deliveries are looked at whole.
+constexpr std::uint64_t kFilesKept = 64;         // Of the file limit, for all that is no connection.
 
 std::uint64_t to_ns(double seconds) {
   return static_cast<std::uint64_t>(seconds * static_cast<double>(kSecond));
@@ -45,12 +46,15 @@ Result<void> check_options(const LoadOptions& options) {
   const auto refuse = [](std::string text) { return Error{ErrorKind::kInvalid, std::move(text)}; };
   if (options.subscribers == 0) return refuse("at least one connection is needed");
   if (options.topics == 0) return refuse("at least one topic is needed");
+  const bool polls = LoadLanguage(options.dialect, {}).polls();
+  if (polls && options.measure == LoadOptions::Measure::kHandshakes) return refuse("clients that poll open no WebSockets");
   if (options.measure != LoadOptions::Measure::kDeliveries) return {};
   if (options.publishers == 0) return refuse("at least one publisher is needed");
   if (options.topics > options.subscribers) {
     return refuse("there must be no more topics than subscribers, so that everything published is heard");
   }
-  if (options.dialect == LoadDialect::kFloor && options.topics != 1) return refuse("the floor knows no topics");
+  const bool floor = options.dialect == LoadDialect::kFloor || options.dialect == LoadDialect::kFloorPolls;
+  if (floor && options.topics != 1) return refuse("the floor knows no topics");
   if (options.payload_size < PayloadStamp::kSize) {
     return refuse(fmt::format("a payload holds at least its stamp of {} bytes", PayloadStamp::kSize));
   }
@@ -66,14 +70,16 @@ class LoadRun final : public CrowdHandler {
       : options_(options),
         target_(std::move(target)),
         language_(options.dialect, target_.path),
+        bayeux_place_(language_.bayeux_place(target_.authority)),
         lanes_((options.publishers + options.topics - 1) / options.topics),
         window_(std::max(options.window, 1u)),
         order_(options.subscribers, options.topics, lanes_) {}
 
   Result<LoadReport> run();
 
-  void on_upgraded(std::uint32_t member) override;
+  void on_open(std::uint32_t member) override;
   void on_frame(std::uint32_t member, const ScannedFrame& frame) override;
+  void on_answer(std::uint32_t member, const ScannedAnswer& answer) override;
   void on_gone(std::uint32_t member, std::string_view why) override;
 
  private:
@@ -88,6 +94,8 @@ class LoadRun final : public CrowdHandler {
     std::uint64_t publishes = 0;
     std::uint64_t deliveries = 0;
     std::uint64_t delivered_bytes = 0;
+    std::uint64_t answers = 0;
+    std::uint64_t answered_bytes = 0;
   };
 
   Result<void> measure_handshakes();
@@ -96,6 +104,7 @@ class LoadRun final : public CrowdHandler {
 
   Result<void> new_crowd();
   Result<void> open_everybody();
+  void add_members();
   Result<void> wait_until_open();
   Result<void> wait_until_quiet();
   Result<void> run_until(std::uint64_t time_ns);
@@ -104,9 +113,14 @@ class LoadRun final : public CrowdHandler {
   void publish_what_is_due();
   void publish(std::uint64_t sent_ns);
   void on_subscriber_frame(std::uint32_t member, const ScannedFrame& frame);
-  void on_delivery(std::uint32_t subscriber, const ScannedFrame& frame, const PayloadStamp& stamp);
+  // Whether it counts: it is not one that came before.
+  bool on_delivery(std::uint32_t subscriber, const PayloadStamp& stamp);
+  void on_bayeux_text(std::uint32_t member, std::string_view text, std::uint64_t bytes);
+  void follow(std::uint32_t member, const BayeuxTalk::Turn& turn);
+  void send_message(std::uint32_t member, std::string_view message);
   void on_ready(std::uint32_t member);
   void on_error(std::uint32_t member, std::string_view text);
+  void give_up(std::uint32_t member, std::string_view why);
 
   Mark mark() const;
   void report_span(const Mark& from, const Mark& to);
@@ -115,6 +129,11 @@ class LoadRun final : public CrowdHandler {
   bool is_publisher(std::uint32_t member) const { return member < publishers_; }
   bool is_subscriber(std::uint32_t member) const { return member - publishers_ < subscribers_; }
   std::uint32_t topic_of(std::uint32_t member) const { return (member - publishers_) % options_.topics; }
+  // Everybody but the publishers, in a load of Bayeux clients.
+  BayeuxTalk& talk_of(std::uint32_t member) { return talks_[member - publishers_]; }
+  std::string channel_of(std::uint32_t member) const {
+    return is_subscriber(member) ? channel(topic_of(member)) : "bench:idle";
+  }
   std::string channel(std::uint32_t topic) const { return fmt::format("bench:{:05}", topic + 1); }
   bool stopped() const { return options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed); }
   // Lets things happen; waits so long at most, or not at all when spinning.
@@ -123,6 +142,8 @@ class LoadRun final : public CrowdHandler {
   const LoadOptions& options_;
   const CrowdTarget target_;
   const LoadLanguage language_;
+  const BayeuxPlace bayeux_place_;
+  std::vector<BayeuxTalk> talks_;
   std::unique_ptr<SocketCrowd> crowd_;
   LoadReport report_;
 
@@ -154,6 +175,8 @@ class LoadRun final : public CrowdHandler {
   std::uint64_t expected_ = 0;
   std::uint64_t deliveries_ = 0;
   std::uint64_t delivered_bytes_ = 0;
+  std::uint64_t answers_ = 0;
+  std::uint64_t answered_bytes_ = 0;
 };
 
 Result<LoadReport> LoadRun::run() {
@@ -243,7 +266,8 @@ Result<void> LoadRun::new_crowd() {
   if (crowd_ != nullptr) earlier_idle_ns_ += crowd_->idle_ns();
   crowd_.reset();
   ready_count_ = settled_count_ = 0;
-  auto crowd = SocketCrowd::make(*this, {.target = target_});
+  const std::size_t head_max = language_.bayeux() ? kWholeMessage : FrameScanner::kHeadMax;
+  auto crowd = SocketCrowd::make(*this, {.target = target_, .frame_head_max = head_max});
   if (!crowd) return crowd.error();
   crowd_ = *std::move(crowd);
   return {};
@@ -252,16 +276,31 @@ Result<void> LoadRun::new_crowd() {
 Result<void> LoadRun::open_everybody() {
   allow_many_sockets();
   if (auto made = new_crowd(); !made) return made;
-  const std::uint32_t bystanders = options_.measure == LoadOptions::Measure::kIdle ? options_.subscribers : options_.bystanders;
-  for (std::uint32_t i = 0; i < publishers_; ++i) crowd_->add(language_.publisher_path());
-  for (std::uint32_t i = 0; i < subscribers_; ++i) crowd_->add(language_.subscriber_path());
-  const bool floor_idle = options_.measure == LoadOptions::Measure::kIdle;
-  const std::string path = floor_idle ? language_.subscriber_path() : language_.bystander_path();
-  for (std::uint32_t i = 0; i < bystanders; ++i) crowd_->add(path);
-  ready_.assign(publishers_ + subscribers_ + bystanders, false);
+  add_members();
   if (auto opened = wait_until_open(); !opened) return opened;
   report_.connections = ready_count_;
   return wait_until_quiet();
+}
+
+void LoadRun::add_members() {
+  const bool idle = options_.measure == LoadOptions::Measure::kIdle;
+  const std::uint32_t bystanders = idle ? options_.subscribers : options_.bystanders;
+  const std::string path = idle ? language_.subscriber_path() : language_.bystander_path();
+  const std::uint32_t members = publishers_ + subscribers_ + bystanders;
+  ready_.assign(members, false);
+  talks_.clear();
+  for (std::uint32_t member = 0; member < members; ++member) {
+    if (is_publisher(member)) {
+      crowd_->add(language_.publisher_path());
+      continue;
+    }
+    if (language_.bayeux()) talks_.emplace_back(channel_of(member));
+    if (language_.polls()) {
+      crowd_->add_plain();
+    } else {
+      crowd_->add(is_subscriber(member) ? language_.subscriber_path() : path);
+    }
+  }
 }
 
 Result<void> LoadRun::wait_until_open() {
@@ -297,11 +336,15 @@ Result<void> LoadRun::wait_until_quiet() {
   return {};
 }
 
-void LoadRun::on_upgraded(std::uint32_t member) {
-  const bool hears = subscribing_ && !is_publisher(member);
-  const std::string message =
-      hears ? language_.subscribe(is_subscriber(member) ? channel(topic_of(member)) : "bench:idle") : "";
+void LoadRun::on_open(std::uint32_t member) {
+  if (!subscribing_ || is_publisher(member)) return on_ready(member);
+  if (language_.bayeux()) return follow(member, talk_of(member).begin(bayeux_place_));
+  const std::string message = language_.subscribe(channel_of(member));
   if (message.empty()) return on_ready(member);
+  send_message(member, message);
+}
+
+void LoadRun::send_message(std::uint32_t member, std::string_view message) {
   std::string frame;
   append_masked_frame(frame, kTextOpcode, message);
   crowd_->send(member, frame);
@@ -333,38 +376,79 @@ void LoadRun::on_gone(std::uint32_t member, std::string_view why) {
 // --- Traffic
 
 void LoadRun::on_frame(std::uint32_t member, const ScannedFrame& frame) {
+  if (language_.bayeux() && !is_publisher(member)) {
+    on_bayeux_text(member, frame.head, frame.length);
+    return follow(member, talk_of(member).on_messages(bayeux_place_, frame.head));
+  }
   if (is_subscriber(member)) return on_subscriber_frame(member, frame);
   if (!ready_[member] && language_.is_subscribed(frame.head)) return on_ready(member);
   if (language_.is_error(frame.head)) on_error(member, frame.head);
 }
 
 void LoadRun::on_subscriber_frame(std::uint32_t member, const ScannedFrame& frame) {
-  if (const auto stamp = stamps_.find(frame.head)) return on_delivery(member - publishers_, frame, *stamp);
+  if (const auto stamp = stamps_.find(frame.head)) {
+    if (on_delivery(member - publishers_, *stamp)) delivered_bytes_ += frame.length;
+    return;
+  }
   if (!ready_[member] && language_.is_subscribed(frame.head)) return on_ready(member);
   if (language_.is_error(frame.head)) on_error(member, frame.head);
 }
 
-void LoadRun::on_delivery(std::uint32_t subscriber, const ScannedFrame& frame, const PayloadStamp& stamp) {
+void LoadRun::on_answer(std::uint32_t member, const ScannedAnswer& answer) {
+  BayeuxTalk& talk = talk_of(member);
+  if (talk.listening()) {
+    ++answers_;
+    answered_bytes_ += answer.size();
+  }
+  on_bayeux_text(member, answer.body, answer.size());
+  follow(member, talk.on_answer(bayeux_place_, answer));
+}
+
+// Several messages may have come together, deliveries and replies.
+void LoadRun::on_bayeux_text(std::uint32_t member, std::string_view text, std::uint64_t bytes) {
+  if (!is_subscriber(member)) return;
+  const std::uint64_t before = deliveries_;
+  stamps_.each(text, [&](const PayloadStamp& stamp) { on_delivery(member - publishers_, stamp); });
+  if (deliveries_ > before) delivered_bytes_ += bytes;
+}
+
+void LoadRun::follow(std::uint32_t member, const BayeuxTalk::Turn& turn) {
+  if (!turn.fault.empty()) {
+    if (report_.errors++ == 0) report_.first_error = turn.fault;
+    return give_up(member, turn.fault);
+  }
+  if (language_.polls()) {
+    crowd_->send(member, turn.say);
+  } else if (!turn.say.empty()) {
+    send_message(member, turn.say);
+  }
+  if (turn.subscribed) on_ready(member);
+}
+
+bool LoadRun::on_delivery(std::uint32_t subscriber, const PayloadStamp& stamp) {
   const auto verdict = order_.on_delivered(subscriber, stamp.sequence);
   if (verdict == SequenceCheck::Verdict::kDuplicate) {
     ++report_.duplicates;
-    return;
+    return false;
   }
   if (verdict == SequenceCheck::Verdict::kGap) ++report_.gaps;
   ++deliveries_;
-  delivered_bytes_ += frame.length;
   last_progress_ns_ = crowd_->now_ns();
   window_.on_delivered(stamp.sequence);
   if (measuring_) latency_.add(last_progress_ns_ - std::min(stamp.sent_ns, last_progress_ns_));
+  return true;
 }
 
 // An error instead of `subscribed` means that this one will never hear anything.
 void LoadRun::on_error(std::uint32_t member, std::string_view text) {
   if (report_.errors++ == 0) report_.first_error = text;
-  if (ready_[member]) return;
-  const std::string why(text);  // The frame goes with the member.
+  if (!ready_[member]) give_up(member, text);
+}
+
+void LoadRun::give_up(std::uint32_t member, std::string_view why) {
+  const std::string reason(why);  // What came goes with the member.
   crowd_->drop(member);
-  on_gone(member, why);
+  on_gone(member, reason);
 }
 
 Result<void> LoadRun::run_until(std::uint64_t time_ns) {
@@ -434,7 +518,9 @@ LoadRun::Mark LoadRun::mark() const {
             .machine_s = machine_busy_seconds(),
             .publishes = next_sequence_,
             .deliveries = deliveries_,
-            .delivered_bytes = delivered_bytes_};
+            .delivered_bytes = delivered_bytes_,
+            .answers = answers_,
+            .answered_bytes = answered_bytes_};
   if (report_.server_known) mark.server_cpu_s = process_cpu_seconds(options_.server_pid).value_or(0);
   if (crowd_ != nullptr) {
     mark.idle_ns += crowd_->idle_ns();
@@ -453,10 +539,15 @@ void LoadRun::report_span(const Mark& from, const Mark& to) {
   report_.publishes_per_s = ratio(publishes, span);
   report_.deliveries_per_s = ratio(deliveries, span);
   report_.message_bytes = ratio(static_cast<double>(to.delivered_bytes - from.delivered_bytes), deliveries);
+  report_.answers = to.answers - from.answers;
+  const auto answers = static_cast<double>(report_.answers);
+  report_.answers_per_s = ratio(answers, span);
+  report_.answer_bytes = ratio(static_cast<double>(to.answered_bytes - from.answered_bytes), answers);
   report_.messages_per_read = ratio(deliveries, static_cast<double>(to.reads - from.reads));
 
   const double server_s = to.server_cpu_s - from.server_cpu_s;
   report_.server.cpu_us_per_delivery = 1e6 * ratio(server_s, deliveries);
+  report_.server.cpu_us_per_answer = 1e6 * ratio(server_s, answers);
   report_.server.cpu_us_per_publish = 1e6 * ratio(server_s, publishes);
   report_.server.busy_percent = 100 * ratio(server_s, span);
   report_.instrument.busy_percent =

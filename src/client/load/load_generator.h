@@ -1,4 +1,5 @@
-// run_load: loads a server with WebSocket subscribers and publishers, and measures what it delivers and what that costs it.
+// run_load: loads a server with subscribers, by WebSocket or polling, and publishers, and measures what it delivers and what
+// that costs it.
 //
 // One thread, the caller's; it returns when everything is measured and every connection is closed again. Subscriber i hears
 // channel i modulo `topics`, and publishes go to the channels in turn.

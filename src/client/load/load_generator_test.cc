@@ -11,6 +11,7 @@
 
 #include <map>
 #include <thread>
+#include <utility>
 
 #include "client/load/process_cost.h"
 
@@ -29,7 +30,8 @@ struct Faults {
   bool with_ping = false;  // Sends a ping in front of every delivery.
 };
 
-// Speaks as much of the native protocol as the generator needs, one read and one write at a time, on a thread of its own.
+// Speaks as much of the native protocol and of Bayeux as the generator needs, one read and one write at a time, on a thread of
+// its own.
 class LittleServer {
  public:
   explicit LittleServer(Faults faults = {}) : faults_(faults) {
@@ -59,6 +61,9 @@ class LittleServer {
     bool upgraded = false;
     std::string received;
     std::string channel;
+    bool bayeux = false;
+    bool held = false;    // A poll waits to be answered,
+    std::string waiting;  // and these deliveries for a poll.
   };
 
   void serve() {
@@ -83,6 +88,7 @@ class LittleServer {
     if (size <= 0) return hang_up(fd);
     Client& client = found->second;
     client.received.append(buffer, static_cast<std::size_t>(size));
+    if (client.received.starts_with("POST ")) return on_request(fd, client);
     if (!client.upgraded) return upgrade(fd, client);
     while (std::optional<std::string> message = take_message(client)) on_message(fd, client, *message);
   }
@@ -94,6 +100,47 @@ class LittleServer {
     write(fd, faults_.refuse ? "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
                              : "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                                "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+  }
+
+  void on_request(int fd, Client& client) {
+    const std::size_t end = client.received.find("\r\n\r\n");
+    const std::size_t length = client.received.find("Content-Length: ");
+    if (end == std::string::npos || client.received.size() - end - 4 < std::stoul(client.received.substr(length + 16))) return;
+    const std::string body = client.received.substr(end + 4);
+    client.received.clear();
+    if (const std::string reply = bayeux_reply(client, body); !reply.empty()) return answer(fd, reply);
+    client.held = true;
+    if (!client.waiting.empty()) answer_poll(fd, client);
+  }
+
+  // Empty: it is a connect to be held.
+  std::string bayeux_reply(Client& client, const std::string& message) {
+    client.bayeux = true;
+    const std::string type = field(message, "channel");
+    const std::string reply = fmt::format(R"({{"channel":"{}","successful":{}}})", type, faults_.forbid ? "false" : "true");
+    if (type == "/meta/handshake") return R"([{"channel":"/meta/handshake","successful":true,"clientId":"c1"}])";
+    if (type == "/meta/connect" && message.find("advice") == std::string::npos) return {};
+    if (type == "/meta/subscribe") client.channel = field(message, "subscription");
+    return '[' + reply + ']';
+  }
+
+  void answer(int fd, const std::string& body) {
+    write(fd,
+          fmt::format("HTTP/1.1 200 OK\r\nSet-Cookie: BAYEUX_BROWSER=1\r\nContent-Length: {}\r\n\r\n{}", body.size(), body));
+  }
+
+  void answer_poll(int fd, Client& client) {
+    client.held = false;
+    const std::string deliveries = std::exchange(client.waiting, {});
+    answer(fd, '[' + deliveries + R"({"channel":"/meta/connect","successful":true}])");
+  }
+
+  void deliver_bayeux(int fd, Client& client, const std::string& delivery, int times) {
+    std::string deliveries;
+    for (int i = 0; i < times; ++i) deliveries += delivery + ',';
+    if (client.upgraded) return write(fd, frame('[' + deliveries + R"({"channel":"/meta/connect","successful":true}])"));
+    client.waiting += deliveries;
+    if (client.held) answer_poll(fd, client);
   }
 
   std::optional<std::string> take_message(Client& client) {
@@ -120,6 +167,10 @@ class LittleServer {
 
   void on_message(int fd, Client& client, const std::string& message) {
     const std::string channel = field(message, "channel");
+    if (message.starts_with("[{")) {
+      const std::string reply = bayeux_reply(client, message);
+      return reply.empty() ? void() : write(fd, frame(reply));
+    }
     if (field(message, "type") == "publish") return on_publish(channel, field(message, "data"));
     if (field(message, "type") != "subscribe") return;
     if (faults_.forbid) return write(fd, frame(R"({"type":"error","message":"not here"})"));
@@ -133,6 +184,12 @@ class LittleServer {
     std::string event = frame(fmt::format(R"({{"type":"event","channel":"{}","event":"m","data":"{}"}})", channel, data));
     if (faults_.with_ping) event.insert(0, std::string("\x89\x02hi"));
     if (number == faults_.repeat) event += event;
+    const std::string bayeux_name = bayeux_channel_name(channel);
+    const std::string delivery = fmt::format(R"({{"channel":"{}","data":"{}"}})", bayeux_name, data);
+    for (auto& [fd, client] : clients_) {
+      if (client.bayeux && client.channel == bayeux_name)
+        deliver_bayeux(fd, client, delivery, number == faults_.repeat ? 2 : 1);
+    }
     std::vector<int> hearers;
     for (const auto& [fd, client] : clients_) {
       if (client.channel == channel) hearers.push_back(fd);
@@ -268,6 +325,61 @@ TEST(LoadGenerator, AnswersPings) {
   EXPECT_GT(server.pongs(), 0);
 }
 
+class BayeuxLoad : public testing::TestWithParam<LoadDialect> {
+ protected:
+  static LoadOptions load(const LittleServer& server) {
+    LoadOptions options = small_load(server);
+    options.dialect = GetParam();
+    return options;
+  }
+};
+
+TEST_P(BayeuxLoad, CountsWhatIsDelivered) {
+  const LittleServer server;
+  LoadOptions options = load(server);
+  options.bystanders = 2;
+  const auto report = run_load(options);
+  ASSERT_TRUE(report) << report.error().text;
+  EXPECT_EQ(report->connections, 9u);
+  EXPECT_GT(report->deliveries, report->publishes);
+  EXPECT_EQ(report->lost + report->gaps + report->duplicates + report->errors + report->refused + report->gone, 0u)
+      << report->first_error << report->first_refusal;
+  EXPECT_GT(report->message_bytes, 128);
+  const bool polls = GetParam() == LoadDialect::kBayeuxPolls;
+  EXPECT_EQ(report->answers > 0, polls);
+  EXPECT_GE(report->deliveries, report->answers);
+  EXPECT_EQ(report->answer_bytes > 128, polls);
+}
+
+TEST_P(BayeuxLoad, SeesARepeatedMessage) {
+  const LittleServer server({.repeat = 3});
+  const auto report = run_load(load(server));
+  ASSERT_TRUE(report) << report.error().text;
+  EXPECT_EQ(report->duplicates, 6u);
+  EXPECT_EQ(report->lost + report->gaps, 0u);
+}
+
+TEST_P(BayeuxLoad, HoldsIdleSessions) {
+  const LittleServer server;
+  LoadOptions options = load(server);
+  options.measure = LoadOptions::Measure::kIdle;
+  options.subscribers = 20;
+  const auto report = run_load(options);
+  ASSERT_TRUE(report) << report.error().text;
+  EXPECT_EQ(report->connections, 20u);
+  EXPECT_EQ(report->errors + report->gone, 0u);
+}
+
+TEST_P(BayeuxLoad, SaysWhyNobodyCouldSubscribe) {
+  const LittleServer server({.forbid = true});
+  const auto report = run_load(load(server));
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().text, HasSubstr(R"("successful":false)"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Carriers, BayeuxLoad, testing::Values(LoadDialect::kBayeux, LoadDialect::kBayeuxPolls),
+                         [](const auto& one) { return one.param == LoadDialect::kBayeux ? "WebSocket" : "LongPolling"; });
+
 TEST(LoadGenerator, SaysWhyNobodyCouldConnect) {
   const LittleServer server({.refuse = true});
   const auto report = run_load(small_load(server));
@@ -330,6 +442,10 @@ TEST(LoadGenerator, RefusesWhatMakesNoSense) {
   EXPECT_TRUE(refused([](LoadOptions& o) { o.topics = 0; }));
   EXPECT_TRUE(refused([](LoadOptions& o) { o.topics = 7; }));
   EXPECT_TRUE(refused([](LoadOptions& o) { o.payload_size = 31; }));
+  EXPECT_TRUE(refused([](LoadOptions& o) {
+    o.dialect = LoadDialect::kBayeuxPolls;
+    o.measure = LoadOptions::Measure::kHandshakes;
+  }));
   EXPECT_TRUE(refused([](LoadOptions& o) { o.window = 0; }));
   EXPECT_TRUE(refused([](LoadOptions& o) { o.rate = -1; }));
   EXPECT_TRUE(refused([](LoadOptions& o) { o.server_pid = 1 << 30; }));

@@ -56,6 +56,10 @@ void add_deliveries(Lines& lines, const LoadReport& report) {
   lines.add("deliveries", fmt::format("{} ({:.0f} a second)", report.deliveries, report.deliveries_per_s));
   lines.add("bytes a message", fmt::format("{:.0f}", report.message_bytes));
   lines.add("messages a read", fmt::format("{:.2f}", report.messages_per_read));
+  if (report.answers > 0) {
+    lines.add("answers to polls", fmt::format("{} ({:.0f} a second)", report.answers, report.answers_per_s));
+    lines.add("bytes an answer", fmt::format("{:.0f}", report.answer_bytes));
+  }
   lines.add("latency p50, p99, max",
             fmt::format("{:.0f}, {:.0f}, {:.0f} us", report.latency_p50_us, report.latency_p99_us, report.latency_max_us));
   lines.add("lost, gaps, duplicates", fmt::format("{}, {}, {}", report.lost, report.gaps, report.duplicates));
@@ -67,6 +71,7 @@ void add_server(Lines& lines, const LoadReport& report) {
   const auto& server = report.server;
   lines.add("server busy", fmt::format("{:.0f} % of a core", server.busy_percent));
   if (report.deliveries > 0) lines.add("server CPU a delivery", fmt::format("{:.3f} us", server.cpu_us_per_delivery));
+  if (report.answers > 0) lines.add("server CPU an answer", fmt::format("{:.3f} us", server.cpu_us_per_answer));
   if (report.publishes > 0) lines.add("server CPU a publish", fmt::format("{:.1f} us", server.cpu_us_per_publish));
   lines.add("server CPU a handshake", fmt::format("{:.1f} us", server.cpu_us_per_handshake));
   lines.add("server RSS", fmt::format("{:.1f} MB, {:.0f} bytes a connection", static_cast<double>(server.rss_bytes) / 1e6,
@@ -102,6 +107,9 @@ std::string load_report_json(const LoadReport& report) {
   object.add("deliveries_per_s", report.deliveries_per_s);
   object.add("message_bytes", report.message_bytes);
   object.add("messages_per_read", report.messages_per_read);
+  object.add("answers", report.answers);
+  object.add("answers_per_s", report.answers_per_s);
+  object.add("answer_bytes", report.answer_bytes);
   object.add("latency_p50_us", report.latency_p50_us);
   object.add("latency_p99_us", report.latency_p99_us);
   object.add("latency_max_us", report.latency_max_us);
@@ -112,6 +120,7 @@ std::string load_report_json(const LoadReport& report) {
   object.add("first_error", std::string_view(report.first_error));
   object.add("stalls", report.stalls);
   object.add("server_cpu_us_per_delivery", known(report.server.cpu_us_per_delivery));
+  object.add("server_cpu_us_per_answer", known(report.server.cpu_us_per_answer));
   object.add("server_cpu_us_per_publish", known(report.server.cpu_us_per_publish));
   object.add("server_cpu_us_per_handshake", known(report.server.cpu_us_per_handshake));
   object.add("server_busy_percent", known(report.server.busy_percent));

@@ -11,6 +11,7 @@ struct LoadReport {
   // What only the server's own /proc entry can say: there when its process id was given.
   struct ServerSide {
     double cpu_us_per_delivery = 0;
+    double cpu_us_per_answer = 0;  // Of those to polls.
     double cpu_us_per_publish = 0;
     double cpu_us_per_handshake = 0;
     double busy_percent = 0;  // Of one core, while measuring.
@@ -38,8 +39,11 @@ struct LoadReport {
   double publishes_per_s = 0;
   std::uint64_t deliveries = 0;
   double deliveries_per_s = 0;
-  double message_bytes = 0;  // A delivery's WebSocket payload, the server's envelope included.
+  double message_bytes = 0;  // A delivery's WebSocket payload or share of an answer, the server's envelope included.
   double messages_per_read = 0;
+  std::uint64_t answers = 0;  // To polls that were held; 0 where nobody polls. One may bring several messages, or none.
+  double answers_per_s = 0;
+  double answer_bytes = 0;  // Head and body.
   double latency_p50_us = 0;
   double latency_p99_us = 0;
   double latency_max_us = 0;

@@ -36,6 +36,16 @@ TEST(LoadReport, LeavesOutDeliveriesWhenNothingWasPublished) {
   EXPECT_THAT(load_report_text(report), Not(HasSubstr("latency")));
 }
 
+TEST(LoadReport, SpeaksOfAnswersOnlyWhereSomebodyPolls) {
+  LoadReport report = sample();
+  report.server_known = true;
+  EXPECT_THAT(load_report_text(report), Not(HasSubstr("answer")));
+  report.answers = 15;
+  report.server.cpu_us_per_answer = 5.25;
+  EXPECT_THAT(load_report_text(report), HasSubstr("5.250 us"));
+  EXPECT_THAT(load_report_json(report), HasSubstr(R"("answers": 15)"));
+}
+
 TEST(LoadReport, KeepsJsonWholeWhateverTheServerSaid) {
   LoadReport report = sample();
   report.errors = 1;

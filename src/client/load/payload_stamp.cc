@@ -39,13 +39,28 @@ std::optional<PayloadStamp> StampFinder::find(std::string_view head) {
   if (head.size() < at || !head.substr(at).starts_with(kMark)) at = head.find(kMark);
   if (at == std::string_view::npos || head.size() - at < PayloadStamp::kSize) return std::nullopt;
 
-  const std::string_view text = head.substr(at, PayloadStamp::kSize);
+  const auto stamp = read(head.substr(at, PayloadStamp::kSize));
+  if (stamp) last_at_ = at;
+  return stamp;
+}
+
+std::optional<PayloadStamp> StampFinder::take(std::string_view& text) {
+  for (std::size_t at = text.find(kMark); at != std::string_view::npos; at = text.find(kMark)) {
+    text.remove_prefix(at);
+    if (text.size() < PayloadStamp::kSize) return std::nullopt;
+    const auto stamp = read(text.substr(0, PayloadStamp::kSize));
+    text.remove_prefix(stamp ? PayloadStamp::kSize : kMark.size());
+    if (stamp) return stamp;
+  }
+  return std::nullopt;
+}
+
+std::optional<PayloadStamp> StampFinder::read(std::string_view text) {
   if (std::equal(text.begin(), text.end(), last_text_.begin())) return last_stamp_;
   const auto sent_ns = parse_hex(text.substr(kMark.size(), kTimeDigits));
   const auto sequence = parse_hex(text.substr(kMark.size() + kTimeDigits));
   if (!sent_ns || !sequence) return std::nullopt;
 
-  last_at_ = at;
   std::copy(text.begin(), text.end(), last_text_.begin());
   last_stamp_ = {.sent_ns = *sent_ns, .sequence = static_cast<std::uint32_t>(*sequence)};
   return last_stamp_;

@@ -38,7 +38,7 @@ class PresenceRun final : public CrowdHandler {
     return row_;
   }
 
-  void on_upgraded(std::uint32_t) override { ++upgraded_; }
+  void on_open(std::uint32_t) override { ++upgraded_; }
   void on_frame(std::uint32_t, const ScannedFrame& frame) override {
     ++row_.messages;
     row_.bytes += frame.length;
@@ -128,7 +128,9 @@ class PresenceRun final : public CrowdHandler {
 }  // namespace
 
 Result<std::vector<PresenceLoadRow>> run_presence_load(const PresenceLoadOptions& options) {
-  if (options.dialect == LoadDialect::kFloor) return Error{ErrorKind::kInvalid, "the floor knows no presence"};
+  if (options.dialect != LoadDialect::kNative && options.dialect != LoadDialect::kPhoenix) {
+    return Error{ErrorKind::kInvalid, "only clients of the native protocol and of Phoenix become present"};
+  }
   if (options.server_pid > 0 && !process_cpu_seconds(options.server_pid)) {
     return Error{ErrorKind::kInvalid, fmt::format("there is no process {} to measure", options.server_pid)};
   }

@@ -109,7 +109,16 @@ std::uint64_t SocketCrowd::clock_ns() {
 
 std::uint32_t SocketCrowd::add(std::string path) {
   const auto member = static_cast<std::uint32_t>(members_.size());
-  members_.emplace_back().request = std::make_unique<std::string>(std::move(path));
+  Member& added = members_.emplace_back();
+  added.frames = FrameScanner(options_.frame_head_max);
+  added.request = std::make_unique<std::string>(std::move(path));
+  waiting_.push_back(member);
+  return member;
+}
+
+std::uint32_t SocketCrowd::add_plain() {
+  const auto member = static_cast<std::uint32_t>(members_.size());
+  members_.emplace_back().plain = true;
   waiting_.push_back(member);
   return member;
 }
@@ -198,14 +207,26 @@ void SocketCrowd::on_connected(std::uint32_t index) {
   socklen_t size = sizeof error;
   getsockopt(member.fd, SOL_SOCKET, SO_ERROR, &error, &size);
   if (error != 0) return lose(index, fmt::format("connect: {}", std::strerror(error)));
+  watch(index, false);
+  if (member.plain) return open(index);
+  ask_for_upgrade(index);
+}
+
+void SocketCrowd::ask_for_upgrade(std::uint32_t index) {
+  Member& member = members_[index];
   const std::string request = fmt::format(
       "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {}\r\n\r\n",
       *member.request, options_.target.authority, kKey);
   member.request->clear();
   member.state = State::kUpgrading;
-  watch(index, false);
   send(index, request);
+}
+
+void SocketCrowd::open(std::uint32_t index) {
+  members_[index].state = State::kOpen;
+  --connecting_;
+  handler_.on_open(index);
 }
 
 void SocketCrowd::on_writable(std::uint32_t index) {
@@ -236,16 +257,23 @@ void SocketCrowd::on_readable(std::uint32_t index) {
 }
 
 void SocketCrowd::on_bytes(std::uint32_t index, std::string_view bytes) {
-  if (members_[index].state == State::kUpgrading) bytes = on_answer(index, bytes);
+  if (members_[index].state == State::kUpgrading) bytes = on_upgrade_answer(index, bytes);
   if (bytes.empty()) return;
-  // The handler may drop the member, and with it the scanner, but only adds none: so the reference stays good.
-  FrameScanner& scanner = members_[index].scanner;
-  const bool sound = scanner.scan(bytes, [&](const ScannedFrame& frame) { on_scanned(index, frame); });
+  // The handler may drop the member, but only adds none: so the reference stays good.
+  Member& member = members_[index];
+  if (member.plain) {
+    const bool sound = member.answers.scan(bytes, [&](const ScannedAnswer& answer) {
+      if (member.state == State::kOpen) handler_.on_answer(index, answer);
+    });
+    if (!sound) lose(index, "the server sent what is no HTTP answer of a known length");
+    return;
+  }
+  const bool sound = member.frames.scan(bytes, [&](const ScannedFrame& frame) { on_scanned(index, frame); });
   if (!sound) lose(index, "the server sent what is no WebSocket frame");
 }
 
 // Returns what follows the answer's head; nothing as long as the member is not upgraded.
-std::string_view SocketCrowd::on_answer(std::uint32_t index, std::string_view bytes) {
+std::string_view SocketCrowd::on_upgrade_answer(std::uint32_t index, std::string_view bytes) {
   std::string& answer = *members_[index].request;
   const std::size_t before = answer.size();
   answer += bytes;
@@ -259,9 +287,7 @@ std::string_view SocketCrowd::on_answer(std::uint32_t index, std::string_view by
     return {};
   }
   members_[index].request.reset();
-  members_[index].state = State::kOpen;
-  --connecting_;
-  handler_.on_upgraded(index);
+  open(index);
   return bytes.substr(end + 4 - before);
 }
 

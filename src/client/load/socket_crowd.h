@@ -1,9 +1,9 @@
-// SocketCrowd: many WebSocket clients on one epoll set, for load only. One thread: all of it happens within poll().
+// SocketCrowd: many WebSocket or HTTP clients on one epoll set, for load only. One thread: all of it happens within poll().
 //
-// It opens the connections a few at a time, takes each through the upgrade, scans what comes by frame headers, answers pings,
-// and hands everything else to its handler. It keeps no read buffer per connection, and checks of the server only what tells it
-// that the two speak the same protocol. Connections to a loopback address come from many addresses in 127.0.0.0/8, since one
-// address has only some 28 000 ports.
+// It opens the connections a few at a time, takes those of WebSockets through the upgrade, scans what comes by frame headers or
+// answers' heads, answers pings, and hands everything else to its handler. It keeps no read buffer per connection, and checks
+// of the server only what tells it that the two speak the same protocol. Connections to a loopback address come from many
+// addresses in 127.0.0.0/8, since one address has only some 28 000 ports.
 #pragma once
 
 #include <netinet/in.h>
@@ -15,15 +15,19 @@
 #include <vector>
 
 #include "carillon/result.h"
+#include "client/load/answer_scanner.h"
 #include "client/load/frame_scanner.h"
 
 namespace carillon {
 
 class CrowdHandler {
  public:
-  virtual void on_upgraded(std::uint32_t member) = 0;
+  // The member is connected, and its WebSocket open.
+  virtual void on_open(std::uint32_t member) = 0;
   // A whole data frame has arrived (text, binary or a continuation).
   virtual void on_frame(std::uint32_t member, const ScannedFrame& frame) = 0;
+  // A whole answer has arrived, to a member without a WebSocket.
+  virtual void on_answer(std::uint32_t /*member*/, const ScannedAnswer& /*answer*/) {}
   // The member's connection failed or ended. The last call for it.
   virtual void on_gone(std::uint32_t member, std::string_view why) = 0;
 
@@ -48,7 +52,8 @@ class SocketCrowd {
  public:
   struct Options {
     CrowdTarget target;
-    std::uint32_t connecting_max = 128;  // Upgrades under way at once; the rest wait for their turn.
+    std::uint32_t connecting_max = 128;                   // Connections being opened at once; the rest wait for their turn.
+    std::size_t frame_head_max = FrameScanner::kHeadMax;  // How much of each frame is shown to the handler.
   };
 
   static Result<std::unique_ptr<SocketCrowd>> make(CrowdHandler& handler, Options options);
@@ -57,11 +62,13 @@ class SocketCrowd {
   // The next member; members are numbered from 0. It is connected by poll(), with this path in place of the target's. Not to be
   // called by the handler.
   std::uint32_t add(std::string path);
+  // The same without an upgrade: what the handler sends are whole HTTP requests.
+  std::uint32_t add_plain();
 
   // Handles what happened; waits up to that long for something to happen. Returns how many connections had something to say.
   int poll(std::uint64_t wait_ns);
 
-  // Sends bytes of whole frames. What the kernel does not take waits in memory, without limit: who publishes in
+  // Sends bytes of whole frames or requests. What the kernel does not take waits in memory, without limit: who publishes in
   // a closed loop bounds it.
   void send(std::uint32_t member, std::string_view frames);
 
@@ -84,9 +91,11 @@ class SocketCrowd {
   struct Member {
     int fd = -1;
     State state = State::kWaiting;
-    FrameScanner scanner;
+    FrameScanner frames;
+    AnswerScanner answers;                 // Of a member without a WebSocket.
+    bool plain = false;                    // Such a one.
     std::unique_ptr<std::string> unsent;   // Null when there is none.
-    std::unique_ptr<std::string> request;  // The request's path, later the answer's head, until upgraded.
+    std::unique_ptr<std::string> request;  // The upgrade's path, later its answer's head, until upgraded.
   };
 
   SocketCrowd(CrowdHandler& handler, Options options, int epoll_fd);
@@ -95,10 +104,12 @@ class SocketCrowd {
   Result<void> start(std::uint32_t member);
   void on_event(std::uint32_t member, std::uint32_t events);
   void on_connected(std::uint32_t member);
+  void ask_for_upgrade(std::uint32_t member);
+  void open(std::uint32_t member);
   void on_writable(std::uint32_t member);
   void on_readable(std::uint32_t member);
   void on_bytes(std::uint32_t member, std::string_view bytes);
-  std::string_view on_answer(std::uint32_t member, std::string_view bytes);
+  std::string_view on_upgrade_answer(std::uint32_t member, std::string_view bytes);
   void on_scanned(std::uint32_t member, const ScannedFrame& frame);
   void watch(std::uint32_t member, bool writable);
   void lose(std::uint32_t member, std::string_view why);

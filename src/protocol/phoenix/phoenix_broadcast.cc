@@ -16,7 +16,8 @@ bool is_object(std::string_view json) {
 
 bool is_phoenix_own_event(std::string_view topic, std::string_view event) {
   return event.starts_with("phx_") || event.starts_with("chan_reply_") || event == "presence_state" ||
-         event == "presence_diff" || (topic == "phoenix" && event == "heartbeat");
+         event == "presence_diff" || event == "presence_stats" || event == kPhoenixGapEvent ||
+         (topic == "phoenix" && event == "heartbeat");
 }
 
 MessageKind phoenix_broadcast_kind(const Publication& publication, const PhoenixForm& form) {

@@ -20,8 +20,12 @@ struct PhoenixForm {
   friend bool operator==(const PhoenixForm&, const PhoenixForm&) = default;
 };
 
-// Whether a client would take the event for the protocol's own: phx_*, presence_state, presence_diff, chan_reply_* (by which
-// phoenix.js hands replies to the pushes that wait for them), and heartbeat on the topic `phoenix`.
+// What tells a client that it lost something.
+inline constexpr std::string_view kPhoenixGapEvent = "gap";
+
+// Whether a client would take the event for the protocol's own or this server's: phx_*, presence_state, presence_diff,
+// presence_stats, gap, chan_reply_* (by which phoenix.js hands replies to the pushes that wait for them), and heartbeat on the
+// topic `phoenix`.
 bool is_phoenix_own_event(std::string_view topic, std::string_view event);
 
 // The event that stands in for those.

@@ -68,8 +68,8 @@ TEST(PhoenixBroadcast, WhatIsTooLongForABinaryFrameIsBase64) {
 }
 
 TEST(PhoenixBroadcast, EventsOfTheProtocolsOwnReachNobodyAsSuch) {
-  for (const std::string event :
-       {"phx_close", "phx_reply", "phx_error", "phx_", "presence_state", "presence_diff", "chan_reply_1"}) {
+  for (const std::string event : {"phx_close", "phx_reply", "phx_error", "phx_", "presence_state", "presence_diff",
+                                  "presence_stats", "gap", "chan_reply_1"}) {
     EXPECT_EQ(text(Published(event, R"({"a":1})"), kV2),
               R"([null,null,"room:1","message",{"event":")" + event + R"(","data":{"a":1}}])");
     EXPECT_EQ(text(Published(event, "x", PayloadFormat::kBytes), kV2Binary),
@@ -77,7 +77,7 @@ TEST(PhoenixBroadcast, EventsOfTheProtocolsOwnReachNobodyAsSuch) {
     EXPECT_EQ(text(Published(event, "5"), kV1),
               R"({"topic":"room:1","event":"message","ref":null,"payload":{"event":")" + event + R"(","data":5}})");
   }
-  for (const std::string event : {"phx", "presence", "presence_states", "heartbeat", "message", "PHX_CLOSE"}) {
+  for (const std::string event : {"phx", "presence", "presence_states", "gaps", "heartbeat", "message", "PHX_CLOSE"}) {
     EXPECT_EQ(text(Published(event, "{}"), kV2), R"([null,null,"room:1",")" + event + R"(",{}])");
   }
   Published heartbeat("heartbeat", "{}");

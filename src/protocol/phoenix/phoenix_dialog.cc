@@ -22,7 +22,8 @@ Selector exactly(std::string_view topic) {
 
 // What only the server says. `presence_update`, for a topic with presence, is no push.
 bool is_reserved(std::string_view event) {
-  return event.starts_with("phx_") || event.starts_with("presence_") || event.starts_with("chan_reply_");
+  return event.starts_with("phx_") || event.starts_with("presence_") || event.starts_with("chan_reply_") ||
+         event == kPhoenixGapEvent;
 }
 
 std::string_view join_refusal(ErrorKind kind) {
@@ -250,7 +251,7 @@ void PhoenixDialog::on_gap(std::span<const Gap> gaps) {
     if (gap == gaps.end() && !unnamed) continue;
     const std::string payload = gap == gaps.end() ? "{}" : R"({"messages":)" + std::to_string(gap->messages) + '}';
     session_.outbox().push_urgent(
-        link_.frame(phoenix_push(version(), topic.join_ref, name, "gap", payload), MessageKind::kText));
+        link_.frame(phoenix_push(version(), topic.join_ref, name, kPhoenixGapEvent, payload), MessageKind::kText));
   }
   link_.flush();  // The turn's own flush is over.
 }

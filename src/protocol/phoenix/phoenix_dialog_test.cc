@@ -268,7 +268,7 @@ TEST_F(PhoenixDialogTest, BytesComeAsBytesWhereTheFormHasThem) {
 TEST_F(PhoenixDialogTest, WhatOnlyTheServerSaysIsNoPush) {
   const auto alice = member("room:1");
   for (const std::string event :
-       {"phx_reply", "phx_close", "presence_diff", "presence_state", "presence_update", "chan_reply_1"}) {
+       {"phx_reply", "phx_close", "presence_diff", "presence_state", "presence_update", "chan_reply_1", "gap"}) {
     EXPECT_THAT(alice->say(R"(["1","2","room:1",")" + event + R"(",{}])"),
                 ElementsAre(error(R"("1","2","room:1")", R"({"reason":"reserved event"})")))
         << event;

@@ -48,6 +48,14 @@ std::string answer(int status, std::string_view token, std::string_view messages
   return out;
 }
 
+HttpResponse json_response(std::string body) {
+  HttpResponse response;
+  response.headers.add("Content-Type", "application/json; charset=utf-8");
+  response.headers.add("Cache-Control", "no-store");
+  response.body = std::move(body);
+  return response;
+}
+
 }  // namespace
 
 Result<std::vector<PhoenixPollFrame>> read_phoenix_poll_body(std::string_view content_type, std::string_view body) {
@@ -90,10 +98,20 @@ std::string phoenix_poll_status(PhoenixPollStatus status) {
 }
 
 HttpResponse phoenix_poll_response(std::string body) {
-  HttpResponse response;
-  response.headers.add("Content-Type", "application/json; charset=utf-8");
-  response.headers.add("Cache-Control", "no-store");
-  response.body = std::move(body);
+  HttpResponse response = json_response(std::move(body));
+  response.headers.add("Access-Control-Allow-Origin", "*");
+  return response;
+}
+
+HttpResponse phoenix_poll_origin_refused() {
+  return json_response(phoenix_poll_status(PhoenixPollStatus::kForbidden));
+}
+
+HttpResponse phoenix_poll_preflight(std::string headers) {
+  HttpResponse response = phoenix_poll_response(phoenix_poll_status(PhoenixPollStatus::kOk));
+  response.headers.add("Access-Control-Allow-Headers", std::move(headers));
+  response.headers.add("Access-Control-Allow-Methods", "get, post, options");
+  response.headers.add("Access-Control-Max-Age", "3600");
   return response;
 }
 

@@ -1,6 +1,6 @@
 // Phoenix's long-poll transport: request bodies to frames, answers to JSON. No state of a session.
 //
-// Every answer is HTTP 200; the status that clients look at stands in the JSON.
+// Every answer is HTTP 200, but for methods that there are not; the status that clients look at stands in the JSON.
 #pragma once
 
 #include <cstdint>
@@ -43,16 +43,19 @@ std::string phoenix_poll_messages(std::string_view token, std::string_view colle
 enum class PhoenixPollStatus : std::uint16_t {
   kOk = 200,
   kBadRequest = 400,
-  kForbidden = 403,
+  kForbidden = 403,  // Whatever the reason: clients know no other refusal.
   kGone = 410,
   kTooLarge = 413,
-  kNoRoom = 500,  // For a new session. Clients try again at this, and know no 503.
 };
 
 // {"status":200}
 std::string phoenix_poll_status(PhoenixPollStatus status);
 
-// One of these as the answer.
+// One of these as the answer. Any page may read it, as with Phoenix; so it is for requests whose origin is allowed.
 HttpResponse phoenix_poll_response(std::string body);
+// To a page whose origin is not: {"status":403}, for it not to read.
+HttpResponse phoenix_poll_origin_refused();
+// Leave for a page to send what phoenix.js sends. `headers`: what it asks to send.
+HttpResponse phoenix_poll_preflight(std::string headers);
 
 }  // namespace carillon

@@ -77,7 +77,6 @@ TEST(PhoenixPoll, Answers) {
             R"({"status":200,"token":"T","messages":["[\"1\",null,\"t\",\"e\",{\"a\":\"\\n\"}]","[]"]})");
   EXPECT_EQ(phoenix_poll_status(PhoenixPollStatus::kOk), R"({"status":200})");
   EXPECT_EQ(phoenix_poll_status(PhoenixPollStatus::kForbidden), R"({"status":403})");
-  EXPECT_EQ(phoenix_poll_status(PhoenixPollStatus::kNoRoom), R"({"status":500})");
   EXPECT_EQ(phoenix_poll_status(PhoenixPollStatus::kGone), R"({"status":410})");
 }
 

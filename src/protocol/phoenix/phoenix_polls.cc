@@ -4,24 +4,29 @@
 
 #include "base/log.h"
 #include "protocol/phoenix/phoenix_poll_token.h"
+#include "wire/http/http_syntax.h"
 
 namespace carillon {
 namespace {
 
 HttpResponse status_response(PhoenixPollStatus status) {
-  HttpResponse response = phoenix_poll_response(phoenix_poll_status(status));
-  if (status == PhoenixPollStatus::kBadRequest || status == PhoenixPollStatus::kTooLarge) {
-    response.status = static_cast<int>(status);
-  }
-  return response;
+  return phoenix_poll_response(phoenix_poll_status(status));
 }
 
-// Leave to send what phoenix.js sends; that the origin may read answers, transport says.
-HttpResponse preflight(const HttpRequest& request) {
-  HttpResponse response;
-  response.headers.add("Access-Control-Allow-Headers", std::string(request.headers.get("Access-Control-Request-Headers")));
-  response.headers.add("Access-Control-Allow-Methods", "get, post, options");
-  response.headers.add("Access-Control-Max-Age", "3600");
+// All fields of the name, as one list.
+std::string joined_fields(const HttpHeaders& headers, std::string_view name) {
+  std::string list;
+  for (const auto& [field, value] : headers.fields()) {
+    if (!equal_ignoring_case(field, name)) continue;
+    if (!list.empty()) list += ", ";
+    list += value;
+  }
+  return list;
+}
+
+HttpResponse no_such_method() {
+  HttpResponse response = status_response(PhoenixPollStatus::kBadRequest);
+  response.status = 400;
   return response;
 }
 
@@ -77,11 +82,11 @@ PhoenixPolls::~PhoenixPolls() = default;
 
 void PhoenixPolls::answer(ExchangePtr exchange) {
   const HttpRequest& request = exchange->request();
-  if (!parts_.may_use_origin(request)) return exchange->reply(status_response(PhoenixPollStatus::kForbidden));
-  if (request.method == "OPTIONS") return exchange->reply(preflight(request));
-  if (request.method != "GET" && request.method != "POST") {
-    return exchange->reply(status_response(PhoenixPollStatus::kBadRequest));
+  if (!parts_.may_use_origin(request)) return exchange->reply(phoenix_poll_origin_refused());
+  if (request.method == "OPTIONS") {
+    return exchange->reply(phoenix_poll_preflight(joined_fields(request.headers, "Access-Control-Request-Headers")));
   }
+  if (request.method != "GET" && request.method != "POST") return exchange->reply(no_such_method());
   std::string token = poll_token(request);
   const std::optional<std::size_t> place = phoenix_poll_place(token);
   if (!place || *place >= parts_.siblings.count()) return serve(std::move(exchange), {});
@@ -100,7 +105,7 @@ void PhoenixPolls::serve(ExchangePtr exchange, const std::string& token) {
 void PhoenixPolls::open(ExchangePtr exchange) {
   const Result<PhoenixOpening> opening = parts_.door.open(Opening(*exchange));
   if (!opening) return exchange->reply(status_response(PhoenixPollStatus::kForbidden));
-  if (!has_room()) return exchange->reply(status_response(PhoenixPollStatus::kNoRoom));
+  if (!has_room()) return exchange->reply(status_response(PhoenixPollStatus::kForbidden));
   std::string token = make_phoenix_poll_token(place_, parts_.random);
   auto session = std::make_unique<PhoenixPoll>(*this, token, exchange->peer());
   session->open(std::make_unique<PhoenixDialog>(parts_.shared, *session,
