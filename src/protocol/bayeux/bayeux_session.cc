@@ -53,7 +53,7 @@ BayeuxSession::~BayeuxSession() {
   if (line_ != nullptr) line_->session_ = nullptr;
   take_held();
   for (const std::string& channel : channels_) owner_.common().subscribed.remove(channel);
-  owner_.common().sessions.fetch_sub(1, std::memory_order_relaxed);
+  if (!gone_) owner_.common().sessions.fetch_sub(1, std::memory_order_relaxed);
 }
 
 bool BayeuxSession::may_speak(std::string_view cookie) {
@@ -585,6 +585,7 @@ void BayeuxSession::end(bayeux_event::RemovalReason reason, std::string_view adv
                                                    .advice_json = bayeux_advice({.reconnect = "handshake"})}));
     }
   }
+  owner_.common().sessions.fetch_sub(1, std::memory_order_relaxed);  // Before anybody hears that it is over.
   if (owner_.common().events.heard()) {
     owner_.common().events.emit(bayeux_event::SessionRemoved{.client = client_, .reason = reason});
   }
