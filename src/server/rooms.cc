@@ -64,15 +64,15 @@ void Rooms::open_phoenix(Routes& routes, const ChannelTextOptions& text_options)
 }
 
 void Rooms::open_bayeux(Routes& routes, const ChannelTextOptions& text_options) {
-  bayeux_ = std::make_unique<BayeuxRoom>(
-      BayeuxParts{.shard = shard_,
-                  .random = runtime_.random(),
-                  .identify = identify(),
-                  .may_use_origin = [&origins = runtime_.origins()](
-                                        std::string_view origin, std::string_view host) { return origins.may_use(origin, host); },
-                  .text_options = text_options,
-                  .message_bytes_max = runtime_.options().limits.message_bytes,
-                  .common = runtime_.bayeux()});
+  bayeux_ = std::make_unique<BayeuxRoom>(BayeuxParts{
+      .shard = shard_,
+      .random = runtime_.random(),
+      .identify = identify(),
+      .may_use_origin = [&origins = runtime_.origins()](std::string_view origin,
+                                                        std::string_view host) { return origins.may_use(origin, host); },
+      .text_options = text_options,
+      .message_bytes_max = runtime_.options().limits.message_bytes,
+      .common = runtime_.bayeux()});
   bayeux_->add_routes(routes);
 }
 
@@ -88,7 +88,10 @@ void Rooms::open_api(Routes& routes, const ChannelTextOptions& text_options) {
                  .started_unix_ms = runtime_.started_ms(),
                  .loops = runtime_.loop_count(),
                  .engine = options.engine.kind,
-                 .protocols = {{"native", options.native.path}, {"sse", options.sse.path}, {"phoenix", options.phoenix.path}, {"bayeux", options.bayeux.path}},
+                 .protocols = {{"native", options.native.path},
+                               {"sse", options.sse.path},
+                               {"phoenix", options.phoenix.path},
+                               {"bayeux", options.bayeux.path}},
                  .limits = options.limits};
   api_ = std::make_unique<ApiRoom>(shard_.hub(), loop_, access_, identify(), std::move(api), std::move(facts));
   api_->add_routes(routes);

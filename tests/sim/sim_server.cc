@@ -63,7 +63,8 @@ SimCore::SimCore(SimWorld& world, const ServerOptions& server_options, std::size
       hub(engine, world.clock(), policy, hub_options(options)),
       bayeux(options.bayeux, {}, loops) {}
 
-SimServer::SimServer(SimWorld& world, const ServerOptions& options, std::size_t loops) : world_(world), core_(world, options, loops) {
+SimServer::SimServer(SimWorld& world, const ServerOptions& options, std::size_t loops)
+    : world_(world), core_(world, options, loops) {
   shared_.options = edge_options(options, 10'000);
   shared_.origins = Origins(options.origins, true);
   for (std::size_t i = 0; i < loops; ++i) {

@@ -70,11 +70,10 @@ void BayeuxRoom::accept_websocket(ExchangePtr exchange) {
   std::string_view offered = exchange->request().headers.get("Sec-WebSocket-Protocol");
   acceptance.subprotocol = take_list_element(offered);
   BayeuxVisitor visitor = look_at_visitor(*exchange, sessions_.parts().identify, sessions_.wants_headers());
-  exchange->accept_websocket(std::move(acceptance),
-                             [this, visitor = std::move(visitor)](Link& link) mutable -> std::unique_ptr<Dialog> {
-                               return std::make_unique<BayeuxSocket>(sessions_, link, BayeuxTransport::kWebSocket,
-                                                                     std::move(visitor));
-                             });
+  exchange->accept_websocket(
+      std::move(acceptance), [this, visitor = std::move(visitor)](Link& link) mutable -> std::unique_ptr<Dialog> {
+        return std::make_unique<BayeuxSocket>(sessions_, link, BayeuxTransport::kWebSocket, std::move(visitor));
+      });
 }
 
 // GET <mount>/<clientId>: deliveries as a stream; requests go on by POST.

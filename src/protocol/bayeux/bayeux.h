@@ -1,5 +1,5 @@
-// The Bayeux room: Bayeux 1.0 as CometD's and faye's clients speak it, over long polls, JSONP, WebSocket and event streams. One per
-// loop.
+// The Bayeux room: Bayeux 1.0 as CometD's and faye's clients speak it, over long polls, JSONP, WebSocket and event streams. One
+// per loop.
 #pragma once
 
 #include "protocol/bayeux/bayeux_sessions.h"

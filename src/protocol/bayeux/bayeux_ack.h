@@ -1,8 +1,8 @@
 // BayeuxAck: the acknowledge extension for one session: what was sent stays until the client says that it has come.
 //
-// 1. Each answer to a connect closes a batch and carries its number, which grows by one. 2. What an answer carries is kept under
-// its batch. 3. A connect says which batch came last: what is kept up to it is forgotten, the rest is sent again, ahead of what is
-// new. So nothing is lost or overtaken while the session lives, whatever connection and transport it uses.
+// 1. Each answer to a connect closes a batch and carries its number, which grows by one. 2. What an answer carries is kept
+// under its batch. 3. A connect says which batch came last: what is kept up to it is forgotten, the rest is sent again, ahead
+// of what is new. So nothing is lost or overtaken while the session lives, whatever connection and transport it uses.
 #pragma once
 
 #include <cstdint>

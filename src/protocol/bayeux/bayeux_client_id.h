@@ -1,6 +1,6 @@
 // The ids of Bayeux sessions, and of browsers: 40 lower-case hexadecimal digits. The first 14 are the time, the next two of a
-// client's id say on which loop its session lives (protocol/siblings.h), so that a request that arrives on another finds it; the
-// other 96 bits cannot be guessed. Any thread.
+// client's id say on which loop its session lives (protocol/siblings.h), so that a request that arrives on another finds it;
+// the other 96 bits cannot be guessed. Any thread.
 #pragma once
 
 #include <cstddef>

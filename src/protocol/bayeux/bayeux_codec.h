@@ -83,10 +83,10 @@ class BayeuxReader {
 };
 
 // The texts in a request's body, in their order: of `application/x-www-form-urlencoded` each parameter `message`, of any other
-// type or none the body itself. Nothing when a form has none. A body that begins with `message=`, as no JSON does, is a form under
-// any type: faye's clients on pages of other origins send theirs as text/plain. ISO-8859-1 and its names are converted, UTF-16
-// with a byte order or named LE or BE too; another charset than these, US-ASCII and UTF-8 is kInvalid, and so is text that is not
-// valid in it.
+// type or none the body itself. Nothing when a form has none. A body that begins with `message=`, as no JSON does, is a form
+// under any type: faye's clients on pages of other origins send theirs as text/plain. ISO-8859-1 and its names are converted,
+// UTF-16 with a byte order or named LE or BE too; another charset than these, US-ASCII and UTF-8 is kInvalid, and so is text
+// that is not valid in it.
 Result<std::vector<std::string>> bayeux_body_texts(std::string_view content_type, std::string_view body);
 
 // The first `"clientId"` value that a request's text seems to have: a quick look before it is read, and no more than a hint.

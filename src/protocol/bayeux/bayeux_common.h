@@ -73,7 +73,7 @@ struct BayeuxCommon {
   BayeuxTally subscribed;  // Channels and wildcards, as on the wire.
   BayeuxTally polling;     // Browsers, by the polls that they have waiting.
   std::atomic<std::size_t> sessions{0};
-  std::atomic<std::size_t> held{0};                 // Connects that wait, by HTTP or through a line.
+  std::atomic<std::size_t> held{0};                  // Connects that wait, by HTTP or through a line.
   std::atomic<std::uint64_t> handshakes_refused{0};  // Whatever the reason.
   std::atomic<std::uint64_t> expired{0};             // Sessions that ended because no connect came.
 };

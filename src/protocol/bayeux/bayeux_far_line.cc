@@ -28,10 +28,8 @@ void BayeuxFarLine::flush() {
 
 void BayeuxFarLine::close(std::uint16_t code, std::string_view reason) {
   flush();
-  owner_.common().siblings.post(socket_.place,
-                                [number = socket_.number, code, reason = std::string(reason)](BayeuxSessions& there) {
-                                  there.sockets().close(number, code, reason);
-                                });
+  owner_.common().siblings.post(socket_.place, [number = socket_.number, code, reason = std::string(reason)](
+                                                   BayeuxSessions& there) { there.sockets().close(number, code, reason); });
 }
 
 void BayeuxFarLine::on_left(std::size_t bytes) {

@@ -1,5 +1,5 @@
-// Far lines: what a WebSocket or event stream on one loop is to a session on another. The session speaks to a BayeuxFarLine on its
-// own loop, which posts to the socket's loop; what the client sends comes back the same way, in its order.
+// Far lines: what a WebSocket or event stream on one loop is to a session on another. The session speaks to a BayeuxFarLine on
+// its own loop, which posts to the socket's loop; what the client sends comes back the same way, in its order.
 //
 // Clients that shake hands by HTTP and then open a WebSocket (faye does) often end so; those that shake hands on the WebSocket
 // never do. On the session's loop.

@@ -73,7 +73,8 @@ Result<BayeuxAsked> read_bayeux_request(const HttpRequest& request) {
   BayeuxAsked asked;
   const std::string_view type = request.headers.get("Content-Type");
   if (type.empty() || equal_ignoring_case(type, "application/json") ||
-      equal_ignoring_case(type, "application/json;charset=UTF-8") || equal_ignoring_case(type, "application/json; charset=UTF-8")) {
+      equal_ignoring_case(type, "application/json;charset=UTF-8") ||
+      equal_ignoring_case(type, "application/json; charset=UTF-8")) {
     return asked;
   }
   Result<std::vector<std::string>> texts = bayeux_body_texts(type, request.body);
@@ -101,12 +102,10 @@ std::string bayeux_cookie(std::string_view browser, const BayeuxOptions& options
   out += '=';
   out += browser;
   out += "; Path=/; HttpOnly; SameSite=";
-  out += options.cookie_same_site == SameSite::kLax      ? "Lax"
-         : options.cookie_same_site == SameSite::kStrict ? "Strict"
-                                                         : "None";
-  const bool secure = options.cookie_secure == CookieSecure::kAlways ||
-                      (options.cookie_secure == CookieSecure::kAuto &&
-                       equal_ignoring_case(request.headers.get("X-Forwarded-Proto"), "https"));
+  out += options.cookie_same_site == SameSite::kLax ? "Lax" : options.cookie_same_site == SameSite::kStrict ? "Strict" : "None";
+  const bool secure =
+      options.cookie_secure == CookieSecure::kAlways ||
+      (options.cookie_secure == CookieSecure::kAuto && equal_ignoring_case(request.headers.get("X-Forwarded-Proto"), "https"));
   return secure ? out + "; Secure" : out;
 }
 

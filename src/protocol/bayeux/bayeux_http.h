@@ -1,4 +1,5 @@
-// Bayeux over plain HTTP: what a request asks, and how its answer looks: long-polling (POST) and callback-polling (JSONP by GET).
+// Bayeux over plain HTTP: what a request asks, and how its answer looks: long-polling (POST) and callback-polling (JSONP by
+// GET).
 #pragma once
 
 #include <optional>
@@ -45,8 +46,9 @@ class BayeuxAnswerer {
 
 struct BayeuxAsked {
   BayeuxTransport transport = BayeuxTransport::kLongPolling;
-  std::string callback;            // Of callback-polling.
-  std::vector<std::string> texts;  // Each an array of messages, or one message. Empty: the body itself, as it stands, is the text.
+  std::string callback;  // Of callback-polling.
+  std::vector<std::string>
+      texts;  // Each an array of messages, or one message. Empty: the body itself, as it stands, is the text.
 };
 // Errors, kInvalid: no Bayeux request (no message, a callback that is none, a charset that nobody knows).
 Result<BayeuxAsked> read_bayeux_request(const HttpRequest& request);

@@ -17,13 +17,13 @@ struct BayeuxReply {
   std::string_view id_json;
   std::string_view channel;
   std::string_view subscription_json;
-  std::string_view client_id;                      // Of handshakes.
-  std::span<const std::string> connection_types;   // Of handshakes, with the version.
-  std::string error;                               // Empty: successful.
+  std::string_view client_id;                     // Of handshakes.
+  std::span<const std::string> connection_types;  // Of handshakes, with the version.
+  std::string error;                              // Empty: successful.
   std::string advice_json;
   std::string ext_json;
   std::string timestamp;
-  std::size_t messages_along = 0;                  // x-messages: so many deliveries are in the same array.
+  std::size_t messages_along = 0;  // x-messages: so many deliveries are in the same array.
 };
 std::string bayeux_reply(const BayeuxReply& reply);
 
@@ -39,10 +39,12 @@ struct BayeuxAdvice {
 };
 std::string bayeux_advice(const BayeuxAdvice& advice);
 
-// Both objects' members in one; where they share a name, the second's. Either may be empty; a text that is no object is as empty.
+// Both objects' members in one; where they share a name, the second's. Either may be empty; a text that is no object is as
+// empty.
 std::string merged_json(std::string_view first, std::string_view second);
 
-// "[…]" of deliveries as they wait, each with a comma behind it, and replies; `first` of the replies go ahead of the deliveries.
+// "[…]" of deliveries as they wait, each with a comma behind it, and replies; `first` of the replies go ahead of the
+// deliveries.
 std::string bayeux_array(std::string_view deliveries, std::span<const std::string> replies, std::size_t first = 0);
 
 }  // namespace carillon

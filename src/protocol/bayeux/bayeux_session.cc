@@ -235,8 +235,7 @@ Millis BayeuxSession::time_to_hold(const BayeuxMessage& message, HeldConnect& as
     const auto most = static_cast<std::uint64_t>(options().timeout_max.count());
     time = Millis(static_cast<std::int64_t>(std::min(*message.wishes.timeout, most)));
   }
-  const bool one_of_several =
-      asked.answerer.waits() && shows_cookie_ && !browser_.empty() && options().polls_per_browser != 0;
+  const bool one_of_several = asked.answerer.waits() && shows_cookie_ && !browser_.empty() && options().polls_per_browser != 0;
   if (time == Millis(0) || !one_of_several) return time;
   BayeuxTally& polling = owner_.common().polling;
   if (polling.add(browser_) <= options().polls_per_browser) {
@@ -245,8 +244,7 @@ Millis BayeuxSession::time_to_hold(const BayeuxMessage& message, HeldConnect& as
   }
   polling.remove(browser_);
   const auto pause = static_cast<std::uint64_t>(options().multi_session_interval.count());
-  advice = bayeux_advice(
-      {.reconnect = pause == 0 ? "none" : "retry", .interval_ms = pause, .multiple_clients = true});
+  advice = bayeux_advice({.reconnect = pause == 0 ? "none" : "retry", .interval_ms = pause, .multiple_clients = true});
   return Millis(0);
 }
 
@@ -373,9 +371,8 @@ bool BayeuxSession::has_deliveries() {
 }
 
 bool BayeuxSession::is_lazy(const Frame& frame) const {
-  return frame.droppable() && std::ranges::any_of(owner_.common().lazy_channels, [&](const Selector& selector) {
-           return selector.matches(frame.channel());
-         });
+  return frame.droppable() && std::ranges::any_of(owner_.common().lazy_channels,
+                                                  [&](const Selector& selector) { return selector.matches(frame.channel()); });
 }
 
 // What waits may wait longer.

@@ -1,10 +1,10 @@
 // BayeuxSession: one Bayeux client between its requests: its place in the hub, the connect it has waiting, and the open line to
 // it, if there is one.
 //
-// 1. What is for the client waits in its outbox, as whole messages that all clients of the loop share. 2. It leaves by the first
-// of these that comes: the open line (a WebSocket, an event stream); the answer to a request that is being made; the connect that
-// waits. Where the client has asked for acknowledged delivery, or the options want it so, by answers to connects only. 3. Without
-// a connect for the interval and the max interval the session ends. On the loop of its BayeuxSessions.
+// 1. What is for the client waits in its outbox, as whole messages that all clients of the loop share. 2. It leaves by the
+// first of these that comes: the open line (a WebSocket, an event stream); the answer to a request that is being made; the
+// connect that waits. Where the client has asked for acknowledged delivery, or the options want it so, by answers to connects
+// only. 3. Without a connect for the interval and the max interval the session ends. On the loop of its BayeuxSessions.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -70,12 +70,12 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
  private:
   // A connect that is not answered yet.
   struct HeldConnect {
-    BayeuxAnswerer answerer;       // By HTTP;
-    BayeuxLine* line = nullptr;    // or through this.
+    BayeuxAnswerer answerer;     // By HTTP;
+    BayeuxLine* line = nullptr;  // or through this.
     std::string id_json;
     std::optional<BayeuxTimesync> timesync;
     bool wants_advice = false;
-    bool counted = false;          // Among its browser's.
+    bool counted = false;  // Among its browser's.
     Millis until{0};
   };
   // A subscribe, or a publish, that waits for the hub.
@@ -84,17 +84,17 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
     std::size_t place = 0;
     std::string id_json;
     std::string channel;
-    std::string subscription_json;     // Of a subscribe.
-    std::vector<std::string> added;    // The channels that it subscribes to anew.
+    std::string subscription_json;   // Of a subscribe.
+    std::vector<std::string> added;  // The channels that it subscribes to anew.
     std::size_t answers_due = 0;
     std::string error;
   };
   // What is told to no more than a few clients.
   struct Rare {
-    std::vector<std::string> lazy;     // Messages for this client alone that may wait.
-    std::vector<FramePtr> leaving;     // With an answer that is under way,
-    std::vector<FramePtr> unsent;      // and of one that could not leave.
-    std::uint64_t lost = 0;            // Publications that the client read too slowly for, and has not been told of.
+    std::vector<std::string> lazy;  // Messages for this client alone that may wait.
+    std::vector<FramePtr> leaving;  // With an answer that is under way,
+    std::vector<FramePtr> unsent;   // and of one that could not leave.
+    std::uint64_t lost = 0;         // Publications that the client read too slowly for, and has not been told of.
   };
 
   void take_each(std::span<const BayeuxMessage> messages, const BayeuxBatchPtr& batch);
@@ -157,8 +157,8 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   const BayeuxClientPtr client_;
   const std::string browser_;
   bool shows_cookie_;
-  bool connected_ = false;   // A connect has come.
-  bool advised_ = false;     // By the transport in use.
+  bool connected_ = false;  // A connect has come.
+  bool advised_ = false;    // By the transport in use.
   bool gone_ = false;
   bool lazy_due_ = false;
   BayeuxTransport transport_ = BayeuxTransport::kLongPolling;
@@ -167,7 +167,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   std::unique_ptr<BayeuxAck> ack_;
   std::unique_ptr<Rare> rare_;
   Millis expires_at_{0};
-  Millis lazy_at_{0};        // 0: nothing lazy waits.
+  Millis lazy_at_{0};  // 0: nothing lazy waits.
   Millis active_at_{0};
   Millis deadline_{0};
   std::vector<std::string> channels_;  // Subscribed to, as on the wire.

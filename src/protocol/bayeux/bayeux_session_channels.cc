@@ -110,11 +110,9 @@ void BayeuxSession::finish_subscribe(Ticket ticket) {
   } else if (owner_.common().events.heard()) {
     owner_.common().events.emit(bayeux_event::Subscribe{.client = client_, .channels = asked.added});
   }
-  reply({.id_json = asked.id_json,
-         .channel = asked.channel,
-         .subscription_json = asked.subscription_json,
-         .error = asked.error},
-        asked.batch, asked.place);
+  reply(
+      {.id_json = asked.id_json, .channel = asked.channel, .subscription_json = asked.subscription_json, .error = asked.error},
+      asked.batch, asked.place);
 }
 
 void BayeuxSession::unsubscribe(const BayeuxMessage& message, const BayeuxBatchPtr& batch) {
@@ -185,8 +183,7 @@ Result<Draft> BayeuxSession::draft_of(const BayeuxMessage& message) {
   draft.channel = *std::move(channel);
   draft.event = kBayeuxEvent;
   draft.to_others = !options().own_messages;
-  const std::optional<JsonDocument> ext =
-      message.ext_json.empty() ? std::nullopt : owner_.reader().members(message.ext_json);
+  const std::optional<JsonDocument> ext = message.ext_json.empty() ? std::nullopt : owner_.reader().members(message.ext_json);
   const JsonSpan* const event = ext ? ext->find("event") : nullptr;
   if (event != nullptr && event->type == JsonType::kString) draft.event = decode_json_string(event->text).value_or("");
   if (ext && ext->find("binary") != nullptr) {
@@ -217,11 +214,12 @@ void BayeuxSession::publish_to_service(const BayeuxMessage& message, const Bayeu
   std::string id(message.id_json);
   auto answer = [door = owner_.common().door, client = client_id(), channel, id](std::string data, bool successful) {
     if (!JsonSlicer().check(data)) return;
-    door->post(client, [client, delivery = bayeux_delivery(
-                                    {.channel = channel, .data_json = data, .id_json = id, .successful = successful})](
-                           BayeuxSessions& sessions) {
-      if (BayeuxSession* const session = sessions.find(client)) session->send(delivery, false);
-    });
+    door->post(
+        client,
+        [client, delivery = bayeux_delivery({.channel = channel, .data_json = data, .id_json = id, .successful = successful})](
+            BayeuxSessions& sessions) {
+          if (BayeuxSession* const session = sessions.find(client)) session->send(delivery, false);
+        });
   };
   match.service->handle(BayeuxCall({.client = client_,
                                     .channel = std::move(channel),

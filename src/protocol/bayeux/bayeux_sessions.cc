@@ -39,11 +39,11 @@ void BayeuxSessions::take(BayeuxAnswerer answerer, std::string text) {
   if (!shown || *shown == place_ || *shown >= common().siblings.count()) return take_here(std::move(answerer), text);
   const BayeuxTransport transport = answerer.transport();
   std::string callback = answerer.callback();
-  common().siblings.hand_over(place_, *shown, answerer.take_exchange(),
-                              [text = std::move(text), transport, callback = std::move(callback)](
-                                  BayeuxSessions& there, ExchangePtr exchange) {
-                                there.take_here(BayeuxAnswerer(std::move(exchange), transport, callback), text);
-                              });
+  common().siblings.hand_over(
+      place_, *shown, answerer.take_exchange(),
+      [text = std::move(text), transport, callback = std::move(callback)](BayeuxSessions& there, ExchangePtr exchange) {
+        there.take_here(BayeuxAnswerer(std::move(exchange), transport, callback), text);
+      });
 }
 
 void BayeuxSessions::take_here(BayeuxAnswerer answerer, std::string_view text) {
@@ -166,11 +166,12 @@ BayeuxSessions::Handshaken BayeuxSessions::handshake(const BayeuxMessage& messag
   const bool cookies = common().options.cookies != BayeuxCookies::kOff;
   const bool shows = cookies && is_bayeux_browser_id(cookie);
   Handshaken done{.browser = cookies && !shows ? make_bayeux_browser_id(shard().hub().clock(), parts_.random) : std::string()};
-  BayeuxSession& session = open({.client = std::make_shared<const BayeuxClient>(std::move(client)),
-                                 .identity = *std::move(identity),
-                                 .browser = shows ? std::string(cookie) : done.browser,
-                                 .shows_cookie = shows,
-                                 .acknowledged = ack != nullptr && ack->type != JsonType::kFalse && ack->type != JsonType::kNull});
+  BayeuxSession& session =
+      open({.client = std::make_shared<const BayeuxClient>(std::move(client)),
+            .identity = *std::move(identity),
+            .browser = shows ? std::string(cookie) : done.browser,
+            .shows_cookie = shows,
+            .acknowledged = ack != nullptr && ack->type != JsonType::kFalse && ack->type != JsonType::kNull});
   done.session = &session;
   done.array = welcome(message, session, verdict);
   return done;

@@ -66,7 +66,9 @@ class BayeuxSessionsTest : public ::testing::Test {
   std::string said(std::string body_text, unsigned loop = 0) { return body(post(std::move(body_text), loop)); }
   std::string handshake(const std::string& more = {}, unsigned loop = 0) {
     const std::string answer = said(R"([{"id":"1","channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":)"
-                                    R"(["long-polling","websocket"])" + more + "}]", loop);
+                                    R"(["long-polling","websocket"])" +
+                                        more + "}]",
+                                    loop);
     const std::size_t from = answer.find(R"("clientId":")");
     EXPECT_NE(from, std::string::npos) << answer;
     return answer.substr(from + 12, 40);
@@ -180,8 +182,9 @@ TEST_F(BayeuxSessionsTest, AHandshakeThatCannotBeIsRefusedWithAReason) {
 }
 
 TEST_F(BayeuxSessionsTest, AHandshakeStandsAlone) {
-  const std::string answer = said(R"([{"id":"1","channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["websocket"]},)"
-                                  R"({"id":"2","channel":"/meta/subscribe","subscription":"/a"}])");
+  const std::string answer =
+      said(R"([{"id":"1","channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["websocket"]},)"
+           R"({"id":"2","channel":"/meta/subscribe","subscription":"/a"}])");
   EXPECT_THAT(answer, Not(HasSubstr("/meta/subscribe")));
 }
 
@@ -189,15 +192,17 @@ TEST_F(BayeuxSessionsTest, AHandshakeStandsAlone) {
 
 TEST_F(BayeuxSessionsTest, TheFirstConnectIsAnsweredAtOnceTheSecondIsHeld) {
   const std::string client = handshake();
-  EXPECT_EQ(body(connect(client)),
-            R"([{"id":"c","channel":"/meta/connect","successful":true,"advice":{"reconnect":"retry","timeout":30000,"interval":0}}])");
+  EXPECT_EQ(
+      body(connect(client)),
+      R"([{"id":"c","channel":"/meta/connect","successful":true,"advice":{"reconnect":"retry","timeout":30000,"interval":0}}])");
   const Answer held = connect(client);
   EXPECT_TRUE(held->parked());
   pass(Millis{29'900});
   EXPECT_TRUE(held->parked());
   pass(Millis{200});
-  EXPECT_EQ(body(held),
-            R"([{"id":"c","channel":"/meta/connect","successful":true,"advice":{"reconnect":"retry","timeout":30000,"interval":0}}])");
+  EXPECT_EQ(
+      body(held),
+      R"([{"id":"c","channel":"/meta/connect","successful":true,"advice":{"reconnect":"retry","timeout":30000,"interval":0}}])");
 }
 
 TEST_F(BayeuxSessionsTest, AClientsTimeoutCountsAndIsCapped) {
@@ -361,7 +366,8 @@ TEST_F(BayeuxSessionsTest, APublishThatCannotBeIsAnswered) {
   EXPECT_THAT(publish(client, "/topic*"), HasSubstr("405::channel_invalid"));
   EXPECT_THAT(publish(client, "/meta/nothing"), HasSubstr("403:denied_by_security_policy:publish_denied"));
   EXPECT_THAT(publish(client, "/secret"), HasSubstr("403:denied_by_security_policy:publish_denied"));
-  EXPECT_THAT(said(R"([{"id":"1","channel":"/a","data":1}])"), HasSubstr(R"("error":"402::session_unknown","advice":{"reconnect":"handshake")"));
+  EXPECT_THAT(said(R"([{"id":"1","channel":"/a","data":1}])"),
+              HasSubstr(R"("error":"402::session_unknown","advice":{"reconnect":"handshake")"));
   EXPECT_THAT(said(R"([{"id":"1","data":1,"clientId":")" + client + R"("}])"), HasSubstr("400::channel_missing"));
   EXPECT_EQ(post("[]")->response->status, 400);
   EXPECT_EQ(post("[{]")->response->status, 400);
@@ -378,13 +384,14 @@ TEST_F(BayeuxSessionsTest, ClientIdsGoToNobodyElse) {
 
 TEST_F(BayeuxSessionsTest, RepliesOfABatchComeInItsOrder) {
   const std::string client = handshake();
-  EXPECT_EQ(said(R"([{"id":"1","channel":"/meta/connect","connectionType":"long-polling","clientId":")" + client +
-                 R"("},{"id":"2","channel":"/meta/subscribe","subscription":"/a","clientId":")" + client +
-                 R"("},{"id":"3","channel":"/a","data":1,"clientId":")" + client +
-                 R"("},{"id":"4","channel":"/b","data":1,"clientId":"another"}])"),
-            R"([{"channel":"/a","data":1},{"id":"1","channel":"/meta/connect","successful":true,"advice":{"reconnect":"retry","timeout":30000,"interval":0}},)"
-            R"({"id":"2","channel":"/meta/subscribe","subscription":"/a","successful":true},{"id":"3","channel":"/a","successful":true},)"
-            R"({"id":"4","channel":"/b","successful":false,"error":"402::session_unknown","advice":{"reconnect":"handshake","interval":0}}])");
+  EXPECT_EQ(
+      said(R"([{"id":"1","channel":"/meta/connect","connectionType":"long-polling","clientId":")" + client +
+           R"("},{"id":"2","channel":"/meta/subscribe","subscription":"/a","clientId":")" + client +
+           R"("},{"id":"3","channel":"/a","data":1,"clientId":")" + client +
+           R"("},{"id":"4","channel":"/b","data":1,"clientId":"another"}])"),
+      R"([{"channel":"/a","data":1},{"id":"1","channel":"/meta/connect","successful":true,"advice":{"reconnect":"retry","timeout":30000,"interval":0}},)"
+      R"({"id":"2","channel":"/meta/subscribe","subscription":"/a","successful":true},{"id":"3","channel":"/a","successful":true},)"
+      R"({"id":"4","channel":"/b","successful":false,"error":"402::session_unknown","advice":{"reconnect":"handshake","interval":0}}])");
 }
 
 // --- Cookies
@@ -427,8 +434,7 @@ TEST_F(BayeuxSessionsTest, JsonpAnswersWithTheCallback) {
   Answer answer;
   world.in(0, [&] {
     answer = routes[0].ask(
-        "GET",
-        "/cometd?jsonp=cb.1&message=%5B%7B%22channel%22%3A%22%2Fmeta%2Fconnect%22%2C%22clientId%22%3A%22x%22%7D%5D");
+        "GET", "/cometd?jsonp=cb.1&message=%5B%7B%22channel%22%3A%22%2Fmeta%2Fconnect%22%2C%22clientId%22%3A%22x%22%7D%5D");
   });
   EXPECT_EQ(answer->response->headers.get("Content-Type"), "text/javascript; charset=utf-8");
   EXPECT_EQ(answer->response->headers.get("X-Content-Type-Options"), "nosniff");
@@ -441,7 +447,8 @@ TEST_F(BayeuxSessionsTest, JsonpAnswersWithTheCallback) {
 
 TEST_F(BayeuxSessionsTest, AWebSocketClientHearsAtOnceAndItsConnectIsHeld) {
   Socket& socket = open_socket();
-  const auto welcome = say(socket, R"([{"id":"1","channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["websocket"]}])");
+  const auto welcome =
+      say(socket, R"([{"id":"1","channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["websocket"]}])");
   ASSERT_EQ(welcome.size(), 1u);
   const std::string client = welcome[0].substr(welcome[0].find(R"("clientId":")") + 12, 40);
   EXPECT_EQ(say(socket, connect_text(client)).size(), 1u);
@@ -628,7 +635,8 @@ class BayeuxServiceTest : public BayeuxSessionsTest {
   static BayeuxHooks hooks() {
     BayeuxHooks with;
     with.services.push_back({"/service/echo/{name}", [](const BayeuxCall& call) {
-                               call.reply(R"({"you":")" + std::string(call.parameter("name")) + R"(","said":)" + call.data() + "}");
+                               call.reply(R"({"you":")" + std::string(call.parameter("name")) + R"(","said":)" + call.data() +
+                                          "}");
                              }});
     with.may_handshake = [](const BayeuxHandshake& handshake) {
       BayeuxVerdict verdict{.allowed = handshake.ext.find("guest") == std::string_view::npos};
@@ -645,13 +653,15 @@ TEST_F(BayeuxServiceTest, AServiceAnswersItsCallerAlone) {
   const std::string client = member("/service/echo/bob"), other = member("/service/echo/bob");
   const Answer held = connect(client), others = connect(other);
   EXPECT_THAT(publish(client, "/service/echo/bob"), HasSubstr(R"({"id":"p","channel":"/service/echo/bob","successful":true})"));
-  EXPECT_THAT(body(held), HasSubstr(R"({"id":"p","channel":"/service/echo/bob","data":{"you":"bob","said":1},"successful":true})"));
+  EXPECT_THAT(body(held),
+              HasSubstr(R"({"id":"p","channel":"/service/echo/bob","data":{"you":"bob","said":1},"successful":true})"));
   EXPECT_TRUE(others->parked());
 }
 
 TEST_F(BayeuxServiceTest, ThePolicysAdviceAndExtAreInTheReply) {
-  EXPECT_THAT(said(R"([{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["websocket"],"ext":{"guest":1}}])"),
-              AllOf(HasSubstr("403::handshake_denied"), HasSubstr(R"("reconnect":"handshake")"), HasSubstr(R"("ext":{"server":"s"})")));
+  EXPECT_THAT(
+      said(R"([{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["websocket"],"ext":{"guest":1}}])"),
+      AllOf(HasSubstr("403::handshake_denied"), HasSubstr(R"("reconnect":"handshake")"), HasSubstr(R"("ext":{"server":"s"})")));
   EXPECT_THAT(said(R"([{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["websocket"]}])"),
               HasSubstr(R"("ext":{"server":"s"})"));
 }

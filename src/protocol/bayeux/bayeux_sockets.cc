@@ -44,13 +44,12 @@ void BayeuxSocket::on_message(std::string_view message, MessageKind kind) {
     far_.reset();
   }
   if (far_) {
-    return owner_.common().siblings.post(
-        *far_, [name = BayeuxSocketName{owner_.place(), number_}, transport = transport_,
-                text = std::string(message)](BayeuxSessions& there) {
-          BayeuxFarLine& line = there.far_lines().line(name, transport);
-          const Result<void> taken = there.take(line, text, nullptr);
-          if (!taken) line.close(kCloseInternalError, taken.error().text);
-        });
+    return owner_.common().siblings.post(*far_, [name = BayeuxSocketName{owner_.place(), number_}, transport = transport_,
+                                                 text = std::string(message)](BayeuxSessions& there) {
+      BayeuxFarLine& line = there.far_lines().line(name, transport);
+      const Result<void> taken = there.take(line, text, nullptr);
+      if (!taken) line.close(kCloseInternalError, taken.error().text);
+    });
   }
   const Result<void> taken = owner_.take(*this, message, &visitor_);
   if (!taken) end(kCloseInternalError, taken.error().text);
@@ -115,10 +114,10 @@ void BayeuxSocket::on_room() {
 
 void BayeuxSocket::tell_left() {
   if (untold_ == 0 || !far_ || !has_room()) return;
-  owner_.common().siblings.post(*far_, [name = BayeuxSocketName{owner_.place(), number_},
-                                        bytes = std::exchange(untold_, 0)](BayeuxSessions& there) {
-    if (BayeuxFarLine* const line = there.far_lines().find(name)) line->on_left(bytes);
-  });
+  owner_.common().siblings.post(
+      *far_, [name = BayeuxSocketName{owner_.place(), number_}, bytes = std::exchange(untold_, 0)](BayeuxSessions& there) {
+        if (BayeuxFarLine* const line = there.far_lines().find(name)) line->on_left(bytes);
+      });
 }
 
 void BayeuxSocket::on_quiet() {
@@ -150,9 +149,8 @@ void BayeuxSocket::on_link_closed() {
   owner_.sockets().remove(number_);
   if (session() != nullptr) session()->on_line_gone(*this);
   if (!far_) return;
-  owner_.common().siblings.post(*far_, [name = BayeuxSocketName{owner_.place(), number_}](BayeuxSessions& there) {
-    there.far_lines().forget(name);
-  });
+  owner_.common().siblings.post(
+      *far_, [name = BayeuxSocketName{owner_.place(), number_}](BayeuxSessions& there) { there.far_lines().forget(name); });
 }
 
 // --- All of a loop

@@ -1,7 +1,8 @@
-// BayeuxSocket: a WebSocket or event stream of a Bayeux client, on the loop where it is connected, and the sockets of that loop.
+// BayeuxSocket: a WebSocket or event stream of a Bayeux client, on the loop where it is connected, and the sockets of that
+// loop.
 //
-// Its session lives here or on another loop, as the first client id that it shows says: then what comes is posted there, and what
-// is for the client comes from there (bayeux_far_line.h). It holds no more than a little: the rest waits in the session.
+// Its session lives here or on another loop, as the first client id that it shows says: then what comes is posted there, and
+// what is for the client comes from there (bayeux_far_line.h). It holds no more than a little: the rest waits in the session.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -63,8 +64,8 @@ class BayeuxSocket final : public Dialog, public BayeuxLine {
   const Encoding* const framing_;  // Equal links have the same: they share frames.
   Outbox outbox_;
   const BayeuxVisitor visitor_;
-  std::optional<std::size_t> far_;         // Where its session lives, when that is another loop.
-  std::size_t untold_ = 0;                 // Bytes for the far line that came here and that it has not heard of since.
+  std::optional<std::size_t> far_;  // Where its session lives, when that is another loop.
+  std::size_t untold_ = 0;          // Bytes for the far line that came here and that it has not heard of since.
   bool closed_ = false;
 };
 

@@ -12,10 +12,10 @@ namespace carillon {
 
 // What a client asked, kept while its connect is held.
 struct BayeuxTimesync {
-  std::int64_t client_ms = 0;         // tc
-  std::optional<std::int64_t> lag;    // l; absent: an old client.
-  std::int64_t offset = 0;            // o
-  std::int64_t arrived_ms = 0;        // Unix time.
+  std::int64_t client_ms = 0;       // tc
+  std::optional<std::int64_t> lag;  // l; absent: an old client.
+  std::int64_t offset = 0;          // o
+  std::int64_t arrived_ms = 0;      // Unix time.
 };
 // Of the ext's member `timesync`; nothing when it is none.
 std::optional<BayeuxTimesync> read_timesync(std::string_view timesync_json, std::int64_t arrived_ms);

@@ -10,8 +10,8 @@
 
 #include "base/hash.h"
 #include "hub/shard.h"
-#include "protocol/dialog.h"
 #include "protocol/deadline_list.h"
+#include "protocol/dialog.h"
 #include "protocol/phoenix/phoenix_encoding.h"
 #include "protocol/phoenix/phoenix_join.h"
 #include "protocol/phoenix/phoenix_state_frames.h"
