@@ -68,12 +68,12 @@ export function bayeuxClient(t, server, {transports = ["long-polling"], browser 
 
   // Channels to subscribe to again whenever a new session begins, as applications do.
   const kept = new Map();
-  const resubscribed = new Heard();
+  const answers = [];
   // cometd tells who hears `/**` of meta messages too.
   const into = (heard) => (message) => message.data !== undefined && heard.add(message);
   cometd.addListener("/meta/handshake", ({successful, reestablish}) => {
     if (!successful || !reestablish) return;
-    cometd.batch(() => kept.forEach((heard, channel) => cometd.subscribe(channel, into(heard), (reply) => resubscribed.add(reply))));
+    cometd.batch(() => kept.forEach((heard, channel) => cometd.subscribe(channel, into(heard), (reply) => void answers.push(reply))));
   });
 
   const client = {
@@ -84,7 +84,6 @@ export function bayeuxClient(t, server, {transports = ["long-polling"], browser 
     handshakes,
     connects,
     failures,
-    resubscribed,
     deliveries: (channel) => received.filter((message) => message.channel === channel && message.data !== undefined),
     handshake: (props) => new Promise((resolve) => cometd.handshake(props, resolve)),
     // Shakes hands and waits for the answer to the first connect.
@@ -97,6 +96,11 @@ export function bayeuxClient(t, server, {transports = ["long-polling"], browser 
     },
     // Until a connect is on its way that the server may hold.
     held: () => until(() => sent.findLast(({channel}) => channel === "/meta/connect")?.advice === undefined && cometd.getStatus() === "connected"),
+    // The answer to a subscription of `listen`, made again in a new session.
+    async resubscribed() {
+      await until(() => answers.length > 0, () => inspect({status: cometd.getStatus(), sent: sent.slice(-4), received: received.slice(-4)}));
+      return answers.shift();
+    },
     subscribing(channel, heard = new Heard()) {
       return new Promise((resolve) => {
         const subscription = cometd.subscribe(channel, into(heard), (reply) => resolve({reply, subscription, heard}));

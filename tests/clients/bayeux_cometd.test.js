@@ -346,7 +346,7 @@ for (const transport of ["long-polling", "websocket"]) {
       await until(() => client.failures.length > 0);
       const second = await startBayeux("--listen", first.address);
       t.after(() => second.stop());
-      await client.resubscribed.next();
+      await client.resubscribed();
       await second.publish("room:stop", "n", 1);
       assert.equal(await client.channel.next(), 1);
     });
