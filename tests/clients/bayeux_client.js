@@ -1,9 +1,10 @@
 // The `cometd` package's client with ears that a test can wait for.
 import assert from "node:assert/strict";
-import {inspect} from "node:util";
+import {execFile} from "node:child_process";
+import {inspect, promisify} from "node:util";
 import {CometD} from "cometd";
 import {adapt} from "cometd-nodejs-client";
-import {Heard, startConfigured, until} from "./carillon.js";
+import {Heard, program, startConfigured, until} from "./carillon.js";
 
 // Cookies by browser: what is one browser shares a jar. The adapter asks for them with the transport's context.
 const jars = new WeakMap();  // By the URL object of one request.
@@ -36,6 +37,12 @@ publish = "nobody"
 match = "**"
 publish = "open"
 `;
+
+// As `carillon token` makes it.
+export async function tokenOf(user, secret) {
+  const {stdout} = await promisify(execFile)(program, ["token", "--user", user, "--secret", secret]);
+  return stdout.trim();
+}
 
 // A client that has not shaken hands yet, gone when the test ends. `transports` are the ones it may use, `browser` the jar that it
 // shares with others, `extensions` by their names; other options are cometd's own.
@@ -96,10 +103,10 @@ export function bayeuxClient(t, server, {transports = ["long-polling"], browser 
     },
     // Until a connect is on its way that the server may hold.
     held: () => until(() => sent.findLast(({channel}) => channel === "/meta/connect")?.advice === undefined && cometd.getStatus() === "connected"),
-    // The answer to a subscription of `listen`, made again in a new session.
+    // Until a subscription of `listen` was made again, in a new session.
     async resubscribed() {
-      await until(() => answers.length > 0, () => inspect({status: cometd.getStatus(), sent: sent.slice(-4), received: received.slice(-4)}));
-      return answers.shift();
+      await until(() => answers.some(({successful}) => successful), () => inspect({status: cometd.getStatus(), sent: sent.slice(-4), received: received.slice(-4)}));
+      answers.length = 0;
     },
     subscribing(channel, heard = new Heard()) {
       return new Promise((resolve) => {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import {after, before, describe, test} from "node:test";
 import WebSocket from "ws";
-import {Heard, startServer, until} from "./carillon.js";
-import {bayeuxClient, listener, startBayeux} from "./bayeux_client.js";
+import {Heard, startConfigured, startServer, until} from "./carillon.js";
+import {bayeuxClient, listener, startBayeux, tokenOf} from "./bayeux_client.js";
 
 for (const transport of ["long-polling", "websocket"]) {
   const transports = [transport];
@@ -329,6 +329,45 @@ for (const transport of ["long-polling", "websocket"]) {
       assert.equal((await client.publish("/room/limit", "x".repeat(20_000))).successful, false);
       await until(async () => (await client.publish("/room/limit", "small")).successful);
       assert.equal(await client.channel.next(), "small");
+    });
+
+    test("who shows a token in its handshake is known by it", async (t) => {
+      const secret = "a secret of more than thirty-two bytes";
+      const server = await startConfigured('[[channels]]\nmatch = "mail:{user}/**"\npublish = "owner"\nsubscribe = "owner"\n', "--set", `auth.jwt_secrets=${secret}`);
+      t.after(() => server.stop());
+      const shown = (token) => ({ext: {authentication: {token}}});
+      const alice = bayeuxClient(t, server, {transports});
+      await alice.connect(shown(await tokenOf("alice", secret)));
+      const own = await alice.listen("/mail/alice/in");
+      assert.equal((await alice.publish("/mail/alice/in", 1)).successful, true);
+      assert.equal(await own.next(), 1);
+      assert.match((await alice.publish("/mail/bob/in", 1)).error, /^403:/);
+      const stranger = bayeuxClient(t, server, {transports});
+      await stranger.connect();
+      assert.match((await stranger.subscribing("/mail/alice/in")).reply.error, /^403:/);
+      const liar = bayeuxClient(t, server, {transports});
+      const reply = await liar.handshake(shown((await tokenOf("alice", "another secret of more than 32 bytes"))));
+      assert.deepEqual([reply.successful, reply.error, reply.advice.reconnect], [false, "403::handshake_denied", "none"]);
+      await until(() => liar.cometd.getStatus() === "disconnected");
+    });
+
+    test("an operator's announcement reaches every client", async (t) => {
+      const server = await started(t);
+      const client = await listener(t, server, "/room/announced", {transports});
+      const heard = new Heard();
+      client.cometd.addListener("/service/announcement", ({data}) => heard.add(data));
+      assert.deepEqual(await server.call("POST", "/api/announce", {text: "back in a minute"}), {sessions: 1});
+      assert.equal(await heard.next(), "back in a minute");
+    });
+
+    test("a session that says nothing for too long ends", async (t) => {
+      const server = await started(t, "--set", "bayeux.timeout=100ms", "--set", "bayeux.activity=client", "--set", "bayeux.activity_time=1s");
+      const [idle, busy] = [await listener(t, server, "/room/idle", {transports}), await listener(t, server, "/room/idle", {transports})];
+      await until(async () => {
+        await busy.publish("/room/idle", 1);
+        return idle.cometd.getStatus() === "disconnected";
+      });
+      assert.equal((await busy.publish("/room/idle", 2)).successful, true);
     });
 
     test("a client without a transport in common is refused", async (t) => {

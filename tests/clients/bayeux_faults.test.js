@@ -27,7 +27,7 @@ for (const transport of ["long-polling", "websocket"]) {
       await until(() => clients.every(({failures}) => failures.length > 0));
       place.server = await startBayeux("--listen", place.server.address);
       for (const [number, client] of clients.entries()) {
-        assert.equal((await client.resubscribed()).successful, true);
+        await client.resubscribed();
         assert.notEqual(client.cometd.getClientId(), ids[number]);
         const refusal = client.received.find(({successful}) => successful === false);
         assert.match(refusal.error, /^402:/);
@@ -81,7 +81,7 @@ for (const transport of ["long-polling", "websocket"]) {
       wire.cut();
       await until(async () => (await server.call("GET", "/api/sessions")).sessions.length === 0);
       wire.admit();
-      assert.equal((await client.resubscribed()).successful, true);
+      await client.resubscribed();
       assert.notEqual(client.cometd.getClientId(), id);
       await server.publish("room:away", "n", 1);
       assert.equal(await client.channel.next(), 1);
@@ -97,7 +97,7 @@ for (const transport of ["long-polling", "websocket"]) {
       wire.cut();
       await until(() => client.sent.filter(({channel}) => channel === "/meta/handshake").length > 1);
       wire.admit();
-      assert.equal((await client.resubscribed()).successful, true);
+      await client.resubscribed();
       assert.ok(!client.received.some(({error}) => error?.startsWith("402")), "it was told that its session is over");
       await server.publish("room:max", "n", 1);
       assert.equal(await client.channel.next(), 1);
@@ -194,6 +194,19 @@ describe("cometd in more than one window", () => {
       assert.equal(cometd.getAdvice()["multiple-clients"], undefined);
     }
   });
+});
+
+test("a session that shall keep to its WebSocket does not outlive it", async (t) => {
+  const server = await started(t, "--set", "bayeux.handshake_per_websocket=true");
+  const wire = await faultyWire(t, server.url);
+  const client = await listener(t, wire, "/room/bound", {transports: ["websocket"]});
+  const id = client.cometd.getClientId();
+  await client.held();
+  wire.cut();
+  await client.resubscribed();
+  assert.notEqual(client.cometd.getClientId(), id);
+  await server.publish("room:bound", "n", 1);
+  assert.equal(await client.channel.next(), 1);
 });
 
 describe("cometd moves from WebSocket to long-polling", () => {
