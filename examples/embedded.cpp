@@ -1,6 +1,7 @@
 // Carillon inside a program: a hub without sockets, then a whole server, each spoken to as its users would.
 //
 // Built outside this project it needs nothing but:  find_package(carillon)  and  target_link_libraries(… carillon::carillon)
+#include <carillon/bayeux.h>
 #include <carillon/local_hub.h>
 #include <carillon/records.h>
 #include <carillon/server.h>
@@ -8,6 +9,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <string_view>
+#include <utility>
 
 using namespace std::chrono_literals;
 
@@ -83,7 +85,10 @@ void server_in_the_program() {
   carillon::ServerOptions options;
   options.listen = "127.0.0.1:0";  // Any free port.
   options.log_level = carillon::LogLevel::kWarning;
-  const auto server = must(carillon::Server::start(options), "start a server");
+  // What Bayeux clients (CometD, faye) publish to /service/time is for this program alone, which answers.
+  carillon::BayeuxHooks hooks;
+  hooks.services.push_back({"/service/time", [](const carillon::BayeuxCall& call) { call.reply(R"("noon")"); }});
+  const auto server = must(carillon::Server::start(options, std::move(hooks)), "start a server");
   std::cout << "  serving  http://" << server->address() << '\n';
   expect(!server->address().ends_with(":0"), "a port that was picked");
 
@@ -93,6 +98,16 @@ void server_in_the_program() {
   receive(client);
   must(server->hub().emit("room:42", "new_msg", R"({"text":"hello, everybody"})"), "emit");
   expect(receive(client).find("hello, everybody") != std::string::npos, "the message");
+
+  // The same channel by its Bayeux name, and what happens to Bayeux sessions, with a word of our own among it.
+  carillon::Bayeux& bayeux = server->bayeux();
+  carillon::BayeuxListener sessions = bayeux.listen();
+  must(bayeux.publish("/room/42", R"({"text":"hello from Bayeux"})"), "publish");
+  expect(receive(client).find("hello from Bayeux") != std::string::npos, "the message by its other name");
+  bayeux.emit_custom(std::string("a word of our own"));
+  const std::optional<carillon::BayeuxEvent> event = sessions.next(5s);
+  expect(event && std::holds_alternative<carillon::bayeux_event::Custom>(*event), "what this program put in");
+  expect(bayeux.session_count() == 0, "no Bayeux session");
 
   server->stop();
   expect(client.closed(), "a client that knows of the stop");

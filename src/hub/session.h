@@ -118,6 +118,8 @@ class Session {
   std::int64_t connected_at_ms() const { return connected_at_ms_; }
   Outbox& outbox() { return outbox_; }
   bool ended() const { return ended_; }
+  // Publications were dropped, and on_gap has not told of it yet.
+  bool has_gap() const { return gaps_ != nullptr; }
 
   // Answered by on_subscribed, maybe inside the call. Errors: kLimit (subscriptions_max), kUnavailable, and kConflict when an
   // unsubscribe or a subscribe with `recover` for the same selector came before the answer.

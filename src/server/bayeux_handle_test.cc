@@ -8,6 +8,7 @@
 
 #include "carillon/server.h"
 #include "client/http_client.h"
+#include "client/websocket_client.h"
 
 namespace carillon {
 namespace {
@@ -144,21 +145,30 @@ TEST_F(BayeuxHandleTest, PublishesToEverybodyOnEveryProtocol) {
   EXPECT_EQ(bayeux().publish("/a", "{").error().kind, ErrorKind::kInvalid);
 }
 
-TEST_F(BayeuxHandleTest, RemovesASession) {
+TEST_F(BayeuxHandleTest, RemovesASessionAndItsClientIsTold) {
   start();
+  Result<WebSocketClient> socket = WebSocketClient::connect(*parse_client_url("http://" + server_->address()), "/cometd");
+  ASSERT_TRUE(socket) << socket.error().text;
+  const auto hear_text = [&socket] {
+    while (true) {
+      const Result<WebSocketClient::Heard> heard = socket->receive(kPatience);
+      if (!heard) return "an error: " + heard.error().text;
+      if (heard->kind == WebSocketClient::Heard::Kind::kMessage) return heard->text;
+    }
+  };
   BayeuxListener events = bayeux().listen();
-  Client one = client();
-  one.connect_first();
-  hear<bayeux_event::SessionAdded>(events);
-  std::thread waiting([&one] { EXPECT_THAT(one.connect(), HasSubstr(R"("channel":"/meta/disconnect")")); });
-  EXPECT_TRUE(bayeux().remove(one.id()));
+  ASSERT_TRUE(socket->send_text(R"([{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["websocket"]}])"));
+  EXPECT_THAT(hear_text(), HasSubstr(R"("successful":true)"));
+  const std::string id = hear<bayeux_event::SessionAdded>(events).client->client_id;
+
+  EXPECT_TRUE(bayeux().remove(id));
+  EXPECT_THAT(hear_text(), HasSubstr(R"("channel":"/meta/disconnect")"));
   const auto removed = hear<bayeux_event::SessionRemoved>(events);
-  waiting.join();
-  EXPECT_EQ(removed.client->client_id, one.id());
+  EXPECT_EQ(removed.client->client_id, id);
   EXPECT_EQ(removed.reason, RemovalReason::kRemoved);
   EXPECT_EQ(bayeux().session_count(), 0u);
-  EXPECT_FALSE(bayeux().remove(one.id()));
-  EXPECT_THAT(one.subscribe("/a"), HasSubstr("402::session_unknown"));
+  EXPECT_FALSE(bayeux().remove(id));
+  EXPECT_EQ(bayeux().send(id, "/a", "1").error().kind, ErrorKind::kNotFound);
 }
 
 TEST_F(BayeuxHandleTest, ListenersHearWhatHappensInOrder) {
@@ -240,8 +250,8 @@ TEST_F(BayeuxHandleTest, AServiceAnswersAtOnceOrLaterFromAnyThread) {
   start(std::move(hooks));
   Client one = client();
   one.connect_first();
-  const std::string answers = one.ask("/service/echo/alice", R"("data":{"n":1})") + one.connect();
-  EXPECT_THAT(answers, HasSubstr(R"("data":["alice",{"n":1}])"));
+  EXPECT_THAT(one.ask("/service/echo/alice", R"("data":{"n":1})"), HasSubstr(R"("successful":true)"));
+  EXPECT_THAT(one.connect(), HasSubstr(R"("data":["alice",{"n":1}])"));
 
   EXPECT_THAT(one.ask("/service/later", R"("data":null)"), HasSubstr(R"("successful":true)"));
   ASSERT_TRUE(kept);

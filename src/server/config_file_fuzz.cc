@@ -11,6 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   static_cast<void>(check_options(options));
   // Secrets are not shown.
   options.api_key.clear();
+  options.auth.jwt_secrets.clear();
   options.webhooks.github_secrets.clear();
   options.webhooks.gitea_secrets.clear();
   ServerOptions again;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "os/process_limits.h"
+#include "protocol/bayeux/bayeux_sessions.h"
 #include "server/check_bayeux.h"
 #include "server/check_options.h"
 #include "server/part_options.h"
@@ -150,6 +151,18 @@ void Runtime::expire() {
   lanes_.front()->loop->schedule(*expire_timer_, kExpirePeriod);
 }
 
+// Sessions outlive their connections: whoever listens hears that they end too. Waits for all loops.
+void Runtime::end_bayeux_sessions() {
+  std::latch ended(static_cast<std::ptrdiff_t>(bayeux_->siblings.count()));
+  for (std::size_t place = 0; place < bayeux_->siblings.count(); ++place) {
+    bayeux_->siblings.post(place, [&ended](BayeuxSessions& sessions) {
+      sessions.remove_all(bayeux_event::RemovalReason::kShutdown);
+      ended.count_down();
+    });
+  }
+  ended.wait();
+}
+
 void Runtime::stop() {
   if (stopped_.exchange(true)) return;
   phase_.set(Phase::kDraining);
@@ -162,6 +175,7 @@ void Runtime::stop() {
     });
   }
   drained.wait();
+  end_bayeux_sessions();
   lanes_.front()->loop->post([this] { expire_timer_->cancel(); });
   for (const auto& lane : lanes_) lane->loop->stop();
   for (const auto& lane : lanes_) lane->thread.join();

@@ -85,6 +85,7 @@ class Runtime {
   Result<void> add_lane(FileDescriptor socket);
   void say_how_safe() const;
   void expire();
+  void end_bayeux_sessions();
 
   const ServerOptions options_;
   SystemClock clock_;

@@ -53,7 +53,7 @@ BayeuxSession::~BayeuxSession() {
   if (line_ != nullptr) line_->session_ = nullptr;
   take_held();
   for (const std::string& channel : channels_) owner_.common().subscribed.remove(channel);
-  owner_.common().sessions.fetch_sub(1, std::memory_order_relaxed);
+  if (!gone_) owner_.common().sessions.fetch_sub(1, std::memory_order_relaxed);
 }
 
 bool BayeuxSession::may_speak(std::string_view cookie) {
@@ -214,6 +214,8 @@ void BayeuxSession::connect(const BayeuxMessage& message, std::unique_ptr<HeldCo
   if (held_ == nullptr || gone_) return;
   const bool idle = options().activity != BayeuxActivity::kOff && loop().now() - active_at_ > Millis(options().activity_time);
   if (idle) return end(bayeux_event::RemovalReason::kIdle, bayeux_advice({.reconnect = "none"}));
+  // What is newer than the loss would hide it.
+  if (ack_ != nullptr && session_.has_gap()) return remove(bayeux_event::RemovalReason::kSlow);
   held_->until = loop().now() + time;
   const bool unacknowledged = ack_ != nullptr && !ack_->empty();
   const bool under_way = rare_ != nullptr && !rare_->leaving.empty();
@@ -485,6 +487,8 @@ void BayeuxSession::answer(BayeuxAnswerer answerer, std::vector<std::string> rep
 void BayeuxSession::on_answer_sent(bool sent) {
   if (!sent) rare_->unsent = std::move(rare_->leaving);
   rare_->leaving.clear();
+  // The hub tells of what was lost when there is room.
+  if (session_.has_gap()) return session_.on_room();
   deliver();
 }
 
@@ -581,6 +585,7 @@ void BayeuxSession::end(bayeux_event::RemovalReason reason, std::string_view adv
                                                    .advice_json = bayeux_advice({.reconnect = "handshake"})}));
     }
   }
+  owner_.common().sessions.fetch_sub(1, std::memory_order_relaxed);  // Before anybody hears that it is over.
   if (owner_.common().events.heard()) {
     owner_.common().events.emit(bayeux_event::SessionRemoved{.client = client_, .reason = reason});
   }

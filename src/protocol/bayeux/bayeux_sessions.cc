@@ -282,6 +282,11 @@ bool BayeuxSessions::remove(std::string_view client_id, bayeux_event::RemovalRea
   return true;
 }
 
+// A session that is over is forgotten.
+void BayeuxSessions::remove_all(bayeux_event::RemovalReason reason) {
+  while (!sessions_.empty()) sessions_.begin()->second->remove(reason);
+}
+
 BayeuxSession* BayeuxSessions::find(std::string_view client_id) {
   const auto found = sessions_.find(client_id);
   return found == sessions_.end() ? nullptr : found->second.get();

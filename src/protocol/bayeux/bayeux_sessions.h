@@ -50,6 +50,7 @@ class BayeuxSessions {
   // For the program, and for its answers.
   bool send_to(std::string_view client_id, std::string_view channel, std::string_view data_json, bool lazy);
   bool remove(std::string_view client_id, bayeux_event::RemovalReason reason);
+  void remove_all(bayeux_event::RemovalReason reason);
 
   // By which the request's browser is known; empty: it shows none, or none is looked at.
   std::string_view cookie_of(const HttpRequest& request) const;

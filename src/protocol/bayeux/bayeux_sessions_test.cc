@@ -534,6 +534,31 @@ TEST_F(BayeuxAckTest, ItHoldsAcrossTransports) {
   EXPECT_THAT(socket.link->received(), ElementsAre(AllOf(HasSubstr(R"("data":2)"), HasSubstr(R"("ext":{"ack":4})"))));
 }
 
+class BayeuxSmallTest : public BayeuxSessionsTest {
+ protected:
+  BayeuxSmallTest() : BayeuxSessionsTest({.in = {.loops = 2, .hub = {.outbox_bytes_max = 1000}}}) {}
+  void publish_much() {
+    for (int i = 0; i < 20; ++i) publish_elsewhere("foo:a", '"' + std::string(200, 'x') + '"');
+  }
+};
+
+TEST_F(BayeuxSmallTest, WhatIsMoreThanMayWaitIsLostAndToldOf) {
+  const std::string client = member();
+  publish_much();
+  const Answer first = connect(client);
+  EXPECT_THAT(body(first), Not(HasSubstr(R"("lost")")));
+  left(first, true);
+  EXPECT_THAT(body(connect(client, R"(,"advice":{"timeout":0})")), HasSubstr(R"("ext":{"lost":)"));
+}
+
+TEST_F(BayeuxSmallTest, WhatIsMoreThanMayWaitEndsASessionThatAcknowledges) {
+  const std::string client = member("/foo/a", R"(,"ext":{"ack":true})");
+  publish_much();
+  const std::string told = body(connect(client, R"(,"ext":{"ack":1})"));
+  EXPECT_THAT(told, HasSubstr(R"("reconnect":"handshake")"));
+  EXPECT_EQ(common.session_count(), 0u);
+}
+
 // --- What the options change
 
 class BayeuxLazyTest : public BayeuxSessionsTest {
