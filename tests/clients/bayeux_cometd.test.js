@@ -1,6 +1,7 @@
 // The `cometd` package against the Bayeux room, over each of its transports in Node.
 import assert from "node:assert/strict";
 import {after, before, describe, test} from "node:test";
+import {AckExtension} from "cometd";
 import WebSocket from "ws";
 import {Heard, startConfigured, startServer, until} from "./carillon.js";
 import {bayeuxClient, listener, startBayeux, tokenOf} from "./bayeux_client.js";
@@ -391,5 +392,27 @@ for (const transport of ["long-polling", "websocket"]) {
     });
   });
 }
+
+// A session lives on one loop; its requests and its WebSocket may arrive on either.
+test("on a server of two loops everybody hears everybody, in one order", async (t) => {
+  const server = await startBayeux("--loops", "2");
+  t.after(() => server.stop());
+  const numbers = [...Array(16).keys()];
+  const clients = await Promise.all(numbers.map((number) => listener(t, server, "/room/loops", {
+    transports: [number % 2 ? "websocket" : "long-polling"], extensions: {ack: new AckExtension()},
+  })));
+  for (let round = 0; round < 10; round++) {
+    const replies = await Promise.all(clients.map((client, from) => client.publish("/room/loops", {from, round})));
+    assert.ok(replies.every(({successful}) => successful));
+  }
+  const heard = await Promise.all(clients.map(({channel}) => channel.take(160)));
+  for (const events of heard) assert.deepEqual(events, heard[0]);
+  for (const number of numbers) {
+    assert.deepEqual(heard[0].filter(({from}) => from === number).map(({round}) => round), [...Array(10).keys()]);
+  }
+  const metrics = await (await fetch(server.url + "/metrics", {headers: {connection: "close"}})).text();
+  const turns = [...metrics.matchAll(/^carillon_loop_turns_total\{loop="\d"\} (\d+)$/gm)].map(([, count]) => Number(count));
+  assert.ok(turns.length === 2 && turns.every((count) => count > 100), `${turns}`);
+});
 
 const sessions = async (server) => (await server.call("GET", "/api/sessions")).sessions.length;
