@@ -1,9 +1,10 @@
 // The `cometd` package's client with ears that a test can wait for.
 import assert from "node:assert/strict";
-import {inspect} from "node:util";
+import {execFile} from "node:child_process";
+import {inspect, promisify} from "node:util";
 import {CometD} from "cometd";
 import {adapt} from "cometd-nodejs-client";
-import {Heard, startConfigured, until} from "./carillon.js";
+import {Heard, program, startConfigured, until} from "./carillon.js";
 
 // Cookies by browser: what is one browser shares a jar. The adapter asks for them with the transport's context.
 const jars = new WeakMap();  // By the URL object of one request.
@@ -37,6 +38,12 @@ match = "**"
 publish = "open"
 `;
 
+// As `carillon token` makes it.
+export async function tokenOf(user, secret) {
+  const {stdout} = await promisify(execFile)(program, ["token", "--user", user, "--secret", secret]);
+  return stdout.trim();
+}
+
 // A client that has not shaken hands yet, gone when the test ends. `transports` are the ones it may use, `browser` the jar that it
 // shares with others, `extensions` by their names; other options are cometd's own.
 export function bayeuxClient(t, server, {transports = ["long-polling"], browser = new Map(), extensions = {}, ...options} = {}) {
@@ -68,12 +75,12 @@ export function bayeuxClient(t, server, {transports = ["long-polling"], browser 
 
   // Channels to subscribe to again whenever a new session begins, as applications do.
   const kept = new Map();
-  const resubscribed = new Heard();
+  const answers = [];
   // cometd tells who hears `/**` of meta messages too.
   const into = (heard) => (message) => message.data !== undefined && heard.add(message);
   cometd.addListener("/meta/handshake", ({successful, reestablish}) => {
     if (!successful || !reestablish) return;
-    cometd.batch(() => kept.forEach((heard, channel) => cometd.subscribe(channel, into(heard), (reply) => resubscribed.add(reply))));
+    cometd.batch(() => kept.forEach((heard, channel) => cometd.subscribe(channel, into(heard), (reply) => void answers.push(reply))));
   });
 
   const client = {
@@ -84,7 +91,6 @@ export function bayeuxClient(t, server, {transports = ["long-polling"], browser 
     handshakes,
     connects,
     failures,
-    resubscribed,
     deliveries: (channel) => received.filter((message) => message.channel === channel && message.data !== undefined),
     handshake: (props) => new Promise((resolve) => cometd.handshake(props, resolve)),
     // Shakes hands and waits for the answer to the first connect.
@@ -97,6 +103,11 @@ export function bayeuxClient(t, server, {transports = ["long-polling"], browser 
     },
     // Until a connect is on its way that the server may hold.
     held: () => until(() => sent.findLast(({channel}) => channel === "/meta/connect")?.advice === undefined && cometd.getStatus() === "connected"),
+    // Until a subscription of `listen` was made again, in a new session.
+    async resubscribed() {
+      await until(() => answers.some(({successful}) => successful), () => inspect({status: cometd.getStatus(), sent: sent.slice(-4), received: received.slice(-4)}));
+      answers.length = 0;
+    },
     subscribing(channel, heard = new Heard()) {
       return new Promise((resolve) => {
         const subscription = cometd.subscribe(channel, into(heard), (reply) => resolve({reply, subscription, heard}));

@@ -1,9 +1,10 @@
 // The `cometd` package against the Bayeux room, over each of its transports in Node.
 import assert from "node:assert/strict";
 import {after, before, describe, test} from "node:test";
+import {AckExtension} from "cometd";
 import WebSocket from "ws";
-import {Heard, startServer, until} from "./carillon.js";
-import {bayeuxClient, listener, startBayeux} from "./bayeux_client.js";
+import {Heard, startConfigured, startServer, until} from "./carillon.js";
+import {bayeuxClient, listener, startBayeux, tokenOf} from "./bayeux_client.js";
 
 for (const transport of ["long-polling", "websocket"]) {
   const transports = [transport];
@@ -331,6 +332,45 @@ for (const transport of ["long-polling", "websocket"]) {
       assert.equal(await client.channel.next(), "small");
     });
 
+    test("who shows a token in its handshake is known by it", async (t) => {
+      const secret = "a secret of more than thirty-two bytes";
+      const server = await startConfigured('[[channels]]\nmatch = "mail:{user}/**"\npublish = "owner"\nsubscribe = "owner"\n', "--set", `auth.jwt_secrets=${secret}`);
+      t.after(() => server.stop());
+      const shown = (token) => ({ext: {authentication: {token}}});
+      const alice = bayeuxClient(t, server, {transports});
+      await alice.connect(shown(await tokenOf("alice", secret)));
+      const own = await alice.listen("/mail/alice/in");
+      assert.equal((await alice.publish("/mail/alice/in", 1)).successful, true);
+      assert.equal(await own.next(), 1);
+      assert.match((await alice.publish("/mail/bob/in", 1)).error, /^403:/);
+      const stranger = bayeuxClient(t, server, {transports});
+      await stranger.connect();
+      assert.match((await stranger.subscribing("/mail/alice/in")).reply.error, /^403:/);
+      const liar = bayeuxClient(t, server, {transports});
+      const reply = await liar.handshake(shown((await tokenOf("alice", "another secret of more than 32 bytes"))));
+      assert.deepEqual([reply.successful, reply.error, reply.advice.reconnect], [false, "403::handshake_denied", "none"]);
+      await until(() => liar.cometd.getStatus() === "disconnected");
+    });
+
+    test("an operator's announcement reaches every client", async (t) => {
+      const server = await started(t);
+      const client = await listener(t, server, "/room/announced", {transports});
+      const heard = new Heard();
+      client.cometd.addListener("/service/announcement", ({data}) => heard.add(data));
+      assert.deepEqual(await server.call("POST", "/api/announce", {text: "back in a minute"}), {sessions: 1});
+      assert.equal(await heard.next(), "back in a minute");
+    });
+
+    test("a session that says nothing for too long ends", async (t) => {
+      const server = await started(t, "--set", "bayeux.timeout=100ms", "--set", "bayeux.activity=client", "--set", "bayeux.activity_time=1s");
+      const [idle, busy] = [await listener(t, server, "/room/idle", {transports}), await listener(t, server, "/room/idle", {transports})];
+      await until(async () => {
+        await busy.publish("/room/idle", 1);
+        return idle.cometd.getStatus() === "disconnected";
+      });
+      assert.equal((await busy.publish("/room/idle", 2)).successful, true);
+    });
+
     test("a client without a transport in common is refused", async (t) => {
       const server = await started(t, "--set", "bayeux.transports=callback-polling");
       const client = bayeuxClient(t, server, {transports});
@@ -346,11 +386,33 @@ for (const transport of ["long-polling", "websocket"]) {
       await until(() => client.failures.length > 0);
       const second = await startBayeux("--listen", first.address);
       t.after(() => second.stop());
-      await client.resubscribed.next();
+      await client.resubscribed();
       await second.publish("room:stop", "n", 1);
       assert.equal(await client.channel.next(), 1);
     });
   });
 }
+
+// A session lives on one loop; its requests and its WebSocket may arrive on either.
+test("on a server of two loops everybody hears everybody, in one order", async (t) => {
+  const server = await startBayeux("--loops", "2");
+  t.after(() => server.stop());
+  const numbers = [...Array(16).keys()];
+  const clients = await Promise.all(numbers.map((number) => listener(t, server, "/room/loops", {
+    transports: [number % 2 ? "websocket" : "long-polling"], extensions: {ack: new AckExtension()},
+  })));
+  for (let round = 0; round < 10; round++) {
+    const replies = await Promise.all(clients.map((client, from) => client.publish("/room/loops", {from, round})));
+    assert.ok(replies.every(({successful}) => successful));
+  }
+  const heard = await Promise.all(clients.map(({channel}) => channel.take(160)));
+  for (const events of heard) assert.deepEqual(events, heard[0]);
+  for (const number of numbers) {
+    assert.deepEqual(heard[0].filter(({from}) => from === number).map(({round}) => round), [...Array(10).keys()]);
+  }
+  const metrics = await (await fetch(server.url + "/metrics", {headers: {connection: "close"}})).text();
+  const turns = [...metrics.matchAll(/^carillon_loop_turns_total\{loop="\d"\} (\d+)$/gm)].map(([, count]) => Number(count));
+  assert.ok(turns.length === 2 && turns.every((count) => count > 100), `${turns}`);
+});
 
 const sessions = async (server) => (await server.call("GET", "/api/sessions")).sessions.length;

@@ -35,12 +35,12 @@ export async function faultyWire(t, to) {
   const wire = net.createServer(join);
   wire.listen(0, "127.0.0.1");
   await once(wire, "listening");
-  const cut = () => {
+  function cut() {
     for (const {client, upstream} of pairs) {
       client.destroy();
       upstream.destroy();
     }
-  };
+  }
   t.after(() => {
     cut();
     wire.close();

@@ -222,8 +222,9 @@ void BayeuxSession::connect(const BayeuxMessage& message, std::unique_ptr<HeldCo
   const bool ready = !pushes() && !under_way && (has_deliveries() || unacknowledged) && !only_lazy();
   if (time == Millis(0) || ready) return answer_connect(advice);
   if (pushes()) deliver();
-  if (!pushes() && !under_way && (has_deliveries() || unacknowledged) && lazy_at_ == Millis(0)) {
-    lazy_at_ = loop().now() + Millis(options().lazy_time);
+  if (!pushes() && !under_way && (has_deliveries() || unacknowledged)) {
+    if (lazy_at_ == Millis(0)) lazy_at_ = loop().now() + Millis(options().lazy_time);
+    wait_until(lazy_at_);
   }
   wait_until(held_->until);
 }
@@ -525,7 +526,12 @@ void BayeuxSession::on_deadline() {
   const Millis now = loop().now();
   if (lazy_at_ != Millis(0) && now >= lazy_at_) {
     lazy_due_ = true;
-    deliver();
+    const bool unacknowledged = held_ != nullptr && ack_ != nullptr && !ack_->empty();
+    if (unacknowledged) {
+      answer_connect();
+    } else {
+      deliver();
+    }
     lazy_due_ = false;
     lazy_at_ = Millis(0);
   }
