@@ -51,6 +51,9 @@ struct BayeuxVerdict {
   std::string advice;  // JSON objects to be merged into the reply's, whether allowed or not; empty: nothing.
   std::string ext;
   std::any data;  // Of an allowed handshake: the client's from now on.
+  // Of an allowed handshake: channels and data (whole JSON texts) of messages that wait for the client from its beginning. With
+  // `bayeux.deliver_in_handshake` they come with the handshake's answer.
+  std::vector<std::pair<std::string, std::string>> messages;
 };
 
 enum class BayeuxOperation : std::uint8_t { kCreate, kSubscribe, kPublish };

@@ -202,9 +202,9 @@ void Shard::ask_presence_states() {
       continue;
     }
     presence.asking = true;
-    hub_.presence(channel, [this, channel](Result<PresenceStatePtr> outcome) mutable {
-      run_here([this, channel = std::move(channel), outcome = std::move(outcome)]() mutable {
-        take_presence_state(channel, std::move(outcome));
+    hub_.presence(channel, [this, name = channel](Result<PresenceStatePtr> outcome) mutable {
+      run_here([this, name = std::move(name), outcome = std::move(outcome)]() mutable {
+        take_presence_state(name, std::move(outcome));
       });
     });
   }

@@ -1,5 +1,5 @@
-// Bayeux sessions that wander: polls and WebSockets of one client arrive on any loop while somebody publishes. For ThreadSanitizer
-// too.
+// Bayeux sessions that wander: polls and WebSockets of one client arrive on any loop while somebody publishes. For
+// ThreadSanitizer too.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -20,7 +20,8 @@ using namespace std::chrono_literals;
 constexpr int kClients = 4;
 constexpr int kPublications = 300;
 
-// Asks for acknowledged delivery, and changes its connection with every connect: so nothing may be lost, and nothing come twice.
+// Asks for acknowledged delivery, and changes its connection with every connect: so nothing may be lost, and nothing come
+// twice.
 class Wanderer {
  public:
   Wanderer(std::string address, unsigned seed) : address_(std::move(address)), dice_(seed) {

@@ -25,6 +25,8 @@ class BayeuxGuard {
   // Patterns have been checked (server/check_bayeux.h). The hooks outlive it.
   BayeuxGuard(std::vector<BayeuxAuthorizerRule> rules, const BayeuxHooks& hooks) : rules_(std::move(rules)), hooks_(hooks) {}
 
+  // Whether anybody is to be asked at all.
+  bool asks() const { return hooks_.policy || !rules_.empty() || !hooks_.authorizers.empty(); }
   BayeuxVerdict may_handshake(const BayeuxHandshake& handshake) const;
   // The order: the program's policy, then all authorizers that have a say: those of the configuration, then the program's.
   BayeuxPermission may(const BayeuxQuestion& question) const;

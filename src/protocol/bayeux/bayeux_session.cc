@@ -188,21 +188,7 @@ std::unique_ptr<BayeuxSession::HeldConnect> BayeuxSession::read_connect(const Ba
 
 // The newest connect is the client's: what it had waiting before is given up.
 void BayeuxSession::connect(const BayeuxMessage& message, std::unique_ptr<HeldConnect> asked) {
-  const bool by_http = asked->answerer.waits();
-  if (by_http) {
-    const bool streams = line_ != nullptr && line_->transport() == BayeuxTransport::kEventSource &&
-                         message.connection_type == bayeux_transport_name(BayeuxTransport::kEventSource);
-    if (line_ != nullptr && !streams) {
-      BayeuxLine& old = *std::exchange(line_, nullptr);
-      old.session_ = nullptr;
-      if (held_ != nullptr && held_->line == &old) take_held();
-      old.close(kCloseNormal, "the client polls now");
-    }
-    if (!streams && transport_ != asked->answerer.transport()) {
-      transport_ = asked->answerer.transport();
-      advised_ = false;
-    }
-  }
+  if (asked->answerer.waits()) begin_polling(message, asked->answerer.transport());
   supersede();
   const bool first = !connected_;
   connected_ = true;
@@ -217,6 +203,19 @@ void BayeuxSession::connect(const BayeuxMessage& message, std::unique_ptr<HeldCo
   // What is newer than the loss would hide it.
   if (ack_ != nullptr && session_.has_gap()) return remove(bayeux_event::RemovalReason::kSlow);
   held_->until = loop().now() + time;
+  wait_with_connect(time, advice);
+}
+
+// A connect by HTTP: only an event stream is used beside it.
+void BayeuxSession::begin_polling(const BayeuxMessage& message, BayeuxTransport transport) {
+  const bool streams = line_ != nullptr && line_->transport() == BayeuxTransport::kEventSource &&
+                       message.connection_type == bayeux_transport_name(BayeuxTransport::kEventSource);
+  if (streams) return;
+  give_up_line("the client polls now");
+  if (std::exchange(transport_, transport) != transport) advised_ = false;
+}
+
+void BayeuxSession::wait_with_connect(Millis time, std::string_view advice) {
   const bool unacknowledged = ack_ != nullptr && !ack_->empty();
   const bool under_way = rare_ != nullptr && !rare_->leaving.empty();
   const bool ready = !pushes() && !under_way && (has_deliveries() || unacknowledged) && !only_lazy();
@@ -330,17 +329,20 @@ std::string BayeuxSession::default_advice() const {
 void BayeuxSession::attach(BayeuxLine& line) {
   if (line_ == &line) return;
   if (line.session_ != nullptr) line.session_->on_line_gone(line);
-  if (line_ != nullptr) {
-    BayeuxLine& old = *std::exchange(line_, nullptr);
-    old.session_ = nullptr;
-    if (held_ != nullptr && held_->line == &old) take_held();
-    old.close(kCloseNormal, "another connection of this client has taken over");
-  }
+  give_up_line("another connection of this client has taken over");
   line_ = &line;
   line.session_ = this;
   transport_ = line.transport();
   advised_ = false;
   deliver();
+}
+
+void BayeuxSession::give_up_line(std::string_view reason) {
+  if (line_ == nullptr) return;
+  BayeuxLine& old = *std::exchange(line_, nullptr);
+  old.session_ = nullptr;
+  if (held_ != nullptr && held_->line == &old) take_held();
+  old.close(kCloseNormal, reason);
 }
 
 void BayeuxSession::on_line_gone(BayeuxLine& line) {

@@ -103,6 +103,9 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   std::string fault_of(const BayeuxMessage& message) const;
 
   void connect(const BayeuxMessage& message, std::unique_ptr<HeldConnect> connect);
+  void begin_polling(const BayeuxMessage& message, BayeuxTransport transport);
+  void wait_with_connect(Millis time, std::string_view advice);
+  void give_up_line(std::string_view reason);
   Millis time_to_hold(const BayeuxMessage& message, HeldConnect& connect, std::string& advice);
   void supersede();
   // With an error the connect has failed.

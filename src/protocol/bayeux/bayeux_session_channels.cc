@@ -84,7 +84,7 @@ BayeuxPermission BayeuxSession::may_subscribe(const std::string& channel, Select
     const Result<std::string> name = named_channel(selector.base, owner_.parts().text_options);
     if (!name || *name != selector.base) return {.error = "403::subscription_invalid"};
   }
-  if (!owner_.common().subscribed.has(channel)) {
+  if (owner_.common().guard.asks() && !owner_.common().subscribed.has(channel)) {
     BayeuxPermission created = may(BayeuxOperation::kCreate, channel);
     if (!created.error.empty()) return created;
   }
@@ -155,7 +155,7 @@ void BayeuxSession::drop(const std::string& channel) {
 void BayeuxSession::publish(const BayeuxMessage& message, const BayeuxBatchPtr& batch) {
   const Result<BayeuxChannelKind> kind = bayeux_channel_kind(message.channel, owner_.common().alphabet);
   if (*kind == BayeuxChannelKind::kMeta) return refuse(message, batch, {.error = policy_denies("publish_denied")});
-  if (!owner_.common().subscribed.has(message.channel)) {
+  if (owner_.common().guard.asks() && !owner_.common().subscribed.has(message.channel)) {
     BayeuxPermission created = may(BayeuxOperation::kCreate, message.channel);
     if (!created.error.empty()) return refuse(message, batch, std::move(created));
   }

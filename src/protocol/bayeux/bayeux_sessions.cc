@@ -173,6 +173,9 @@ BayeuxSessions::Handshaken BayeuxSessions::handshake(const BayeuxMessage& messag
             .shows_cookie = shows,
             .acknowledged = ack != nullptr && ack->type != JsonType::kFalse && ack->type != JsonType::kNull});
   done.session = &session;
+  for (const auto& [channel, data] : verdict.messages) {
+    session.send(bayeux_delivery({.channel = channel, .data_json = data}), false);
+  }
   done.array = welcome(message, session, verdict);
   return done;
 }

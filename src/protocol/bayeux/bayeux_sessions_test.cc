@@ -666,6 +666,28 @@ TEST_F(BayeuxServiceTest, ThePolicysAdviceAndExtAreInTheReply) {
               HasSubstr(R"("ext":{"server":"s"})"));
 }
 
+class BayeuxGreetingTest : public BayeuxSessionsTest {
+ protected:
+  static BayeuxHooks hooks() {
+    BayeuxHooks with;
+    with.may_handshake = [](const BayeuxHandshake&) {
+      BayeuxVerdict verdict;
+      verdict.messages = {{"/news", "1"}, {"/news", "2"}};
+      return verdict;
+    };
+    return with;
+  }
+  BayeuxGreetingTest()
+      : BayeuxSessionsTest({.options = {.handshake_reconnect = true, .deliver_in_handshake = true}, .hooks = hooks()}) {}
+};
+
+TEST_F(BayeuxGreetingTest, WhatWaitsFromTheBeginningComesWithTheHandshake) {
+  const std::string asked = R"([{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["websocket"])";
+  EXPECT_THAT(said(asked + "}]"), AllOf(HasSubstr(R"("maxInterval":30000)"), HasSubstr(R"("x-messages":2)"),
+                                        EndsWith(R"(,{"channel":"/news","data":1},{"channel":"/news","data":2}])")));
+  EXPECT_THAT(said(asked + R"(,"ext":{"ack":true}}])"), HasSubstr(R"("ext":{"ack":{"enabled":true,"batch":1}})"));
+}
+
 TEST_F(BayeuxSessionsTest, TheProgramHearsWhatHappens) {
   const auto stream = common.events.listen(100);
   const std::string client = member("/foo/a");
