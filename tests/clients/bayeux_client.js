@@ -39,8 +39,8 @@ publish = "open"
 `;
 
 // As `carillon token` makes it.
-export async function tokenOf(user, secret) {
-  const {stdout} = await promisify(execFile)(program, ["token", "--user", user, "--secret", secret]);
+export async function tokenOf(user, secret, ...options) {
+  const {stdout} = await promisify(execFile)(program, ["token", "--user", user, "--secret", secret, ...options]);
   return stdout.trim();
 }
 

@@ -352,6 +352,22 @@ for (const transport of ["long-polling", "websocket"]) {
       await until(() => liar.cometd.getStatus() === "disconnected");
     });
 
+    test("a session ends with its token, and its client comes back with another", async (t) => {
+      const secret = "a secret of more than thirty-two bytes";
+      const server = await started(t, "--set", `auth.jwt_secrets=${secret}`, "--set", "auth.require_token=true", "--set", "auth.jwt_leeway=0s");
+      const shown = {ext: {authentication: {token: await tokenOf("alice", secret, "--ttl", "2s")}}};
+      const alice = bayeuxClient(t, server, {transports, url: `${server.url}/cometd?token=${await tokenOf("alice", secret)}`});
+      await alice.connect(shown);
+      const room = await alice.listen("/room/token");
+      const id = alice.cometd.getClientId();
+      shown.ext.authentication.token = await tokenOf("alice", secret);
+      await alice.resubscribed();
+      assert.notEqual(alice.cometd.getClientId(), id);
+      await alice.publish("/room/token", 1);
+      assert.equal(await room.next(), 1);
+      assert.ok(!alice.received.some(({channel, data}) => channel === "/meta/disconnect"));
+    });
+
     test("an operator's announcement reaches every client", async (t) => {
       const server = await started(t);
       const client = await listener(t, server, "/room/announced", {transports});

@@ -1,5 +1,6 @@
 // Clients of the `cometd` package where networks break, servers crash, and browsers open many windows.
 import assert from "node:assert/strict";
+import {randomBytes} from "node:crypto";
 import {describe, test} from "node:test";
 import {AckExtension} from "cometd";
 import {until} from "./carillon.js";
@@ -193,6 +194,62 @@ describe("cometd in more than one window", () => {
       assert.equal(await channel.next(), 1);
       assert.equal(cometd.getAdvice()["multiple-clients"], undefined);
     }
+  });
+});
+
+describe("cometd that reads too slowly", () => {
+  const lostOf = ({received}) => received.reduce((sum, {channel, ext}) => sum + (channel === "/meta/connect" ? ext?.lost ?? 0 : 0), 0);
+  const ascending = (numbers) => numbers.every((n, index) => index === 0 || n > numbers[index - 1]);
+
+  // Hears of more than is kept for it while it is away.
+  async function missing(t, extensions) {
+    const server = await started(t, "--message-max", "16KB", "--set", "limits.outbox_bytes=64KB");
+    const wire = await faultyWire(t, server.url);
+    const client = await listener(t, wire, "/room/slow", {extensions});
+    await client.held();
+    wire.refuse();
+    wire.cut();
+    await until(() => client.failures.length > 0);
+    for (const n of range(0, 100)) await server.publish("room:slow", "n", {n, text: "x".repeat(2_000)});
+    const id = client.cometd.getClientId();
+    wire.admit();
+    return {server, client, id};
+  }
+
+  test("is told how many messages it missed", async (t) => {
+    const {server, client} = await missing(t, {});
+    const heard = () => client.deliveries("/room/slow").map(({data}) => data.n);
+    await until(() => heard().at(-1) === 99);
+    await server.publish("room:slow", "n", {n: 100});
+    await until(() => lostOf(client) > 0);
+    assert.equal(heard().at(-1), 100);
+    assert.ok(ascending(heard()));
+    // The first may have been on its way when the connection broke.
+    assert.ok([100, 101].includes(heard().length + lostOf(client)), `${heard().length} heard, ${lostOf(client)} lost`);
+  });
+
+  test("and has asked for acknowledgements, begins anew", async (t) => {
+    const {server, client, id} = await missing(t, {ack: new AckExtension()});
+    await client.resubscribed();
+    assert.notEqual(client.cometd.getClientId(), id);
+    const heard = client.deliveries("/room/slow").map(({data}) => data.n);
+    assert.deepEqual(heard, range(0, heard.length), "what it was given before is without holes");
+    await server.publish("room:slow", "n", {n: "after"});
+    await until(() => client.deliveries("/room/slow").at(-1)?.data.n === "after");
+  });
+
+  test("on a WebSocket is told how many messages it missed", async (t) => {
+    const server = await started(t, "--set", "bayeux.timeout=500ms");
+    const wire = await faultyWire(t, server.url);
+    const client = await listener(t, wire, "/room/slow", {transports: ["websocket"], maxNetworkDelay: 60_000});
+    wire.die();
+    const text = randomBytes(375_000).toString("base64");  // Which compression does not make small.
+    for (const n of range(0, 60)) await server.publish("room:slow", "n", {n, text});
+    wire.carry();
+    await until(() => client.deliveries("/room/slow").length + lostOf(client) === 60, () => `${client.deliveries("/room/slow").length} heard, ${lostOf(client)} lost, ${JSON.stringify(client.received.filter(({data}) => data === undefined))}`);
+    assert.ok(lostOf(client) > 0);
+    assert.ok(ascending(client.deliveries("/room/slow").map(({data}) => data.n)));
+    assert.equal(client.received.filter(({channel}) => channel === "/meta/handshake").length, 1);
   });
 });
 

@@ -26,7 +26,7 @@ EndReason end_reason(bayeux_event::RemovalReason reason) {
 // What the client is to do next.
 std::string_view reconnect_after(bayeux_event::RemovalReason reason) {
   using enum bayeux_event::RemovalReason;
-  if (reason == kSlow || reason == kTokenExpired) return "handshake";
+  if (reason == kSlow || reason == kTokenExpired || reason == kExpired) return "handshake";
   return reason == kShutdown ? "retry" : "none";
 }
 
@@ -278,13 +278,13 @@ void BayeuxSession::hold(std::unique_ptr<HeldConnect> asked) {
   if (held_ != nullptr) held_->answerer.exchange().on_drain([this] { answer_connect(default_advice()); });
 }
 
-void BayeuxSession::answer_connect(std::string_view advice) {
+void BayeuxSession::answer_connect(std::string_view advice, std::string_view error) {
   const std::unique_ptr<HeldConnect> asked = take_held();
   touch(Millis(options().interval));
   std::vector<FramePtr> frames;
   std::string text;
   if (!pushes()) text = take_deliveries(frames);
-  text += connect_reply(*asked, advice);
+  text += connect_reply(*asked, advice, error);
   if (asked->line != nullptr) {
     asked->line->send_array('[' + text + ']');
     return asked->line->flush();
@@ -301,8 +301,8 @@ void BayeuxSession::answer_connect(std::string_view advice) {
   });
 }
 
-std::string BayeuxSession::connect_reply(const HeldConnect& asked, std::string_view advice) {
-  BayeuxReply reply{.id_json = asked.id_json, .channel = kConnect, .advice_json = std::string(advice)};
+std::string BayeuxSession::connect_reply(const HeldConnect& asked, std::string_view advice, std::string_view error) {
+  BayeuxReply reply{.id_json = asked.id_json, .channel = kConnect, .error = std::string(error), .advice_json = std::string(advice)};
   if (options().timestamps) reply.timestamp = bayeux_timestamp(owner_.unix_ms());
   const std::string timesync = asked.timesync ? timesync_reply(*asked.timesync, owner_.unix_ms()) : std::string();
   const std::uint64_t lost = rare_ == nullptr ? 0 : std::exchange(rare_->lost, 0);
@@ -351,6 +351,11 @@ void BayeuxSession::on_line_gone(BayeuxLine& line) {
   line.session_ = nullptr;
   if (held_ != nullptr && held_->line == &line) take_held();
   if (held_ == nullptr) touch(Millis(options().interval));
+}
+
+void BayeuxSession::on_line_room() {
+  deliver();
+  if (!gone_ && session_.has_gap()) session_.on_room();
 }
 
 // --- Deliveries
@@ -418,6 +423,8 @@ void BayeuxSession::push() {
     }
   }
   line_->flush();
+  // The hub tells of what was lost when there is room.
+  if (session_.has_gap()) session_.on_room();
 }
 
 // Lazy messages of this client's own take their place among what leaves now.
@@ -552,10 +559,6 @@ void BayeuxSession::on_deadline() {
 
 void BayeuxSession::on_end_wanted(EndReason reason, std::string_view) {
   using enum bayeux_event::RemovalReason;
-  if (reason == EndReason::kSlowConsumer) {
-    // What it did not take in time would only hold up the word.
-    while (session_.outbox().drop_oldest() != nullptr) continue;
-  }
   remove(reason == EndReason::kSlowConsumer ? kSlow
          : reason == EndReason::kExpired    ? kTokenExpired
          : reason == EndReason::kShutdown   ? kShutdown
@@ -564,17 +567,24 @@ void BayeuxSession::on_end_wanted(EndReason reason, std::string_view) {
 
 void BayeuxSession::remove(bayeux_event::RemovalReason reason) {
   if (gone_) return;
-  BayeuxReply told{.channel = "/meta/disconnect", .advice_json = bayeux_advice({.reconnect = reconnect_after(reason)})};
-  session_.outbox().push(Frame::make(owner_.shard().frame_memory(), bayeux_reply(told) + ',', {}));
+  // What a slow client did not take in time would only hold up the word, or hide what was lost before it.
+  while (reason == bayeux_event::RemovalReason::kSlow && session_.outbox().drop_oldest() != nullptr) continue;
+  const std::string_view next = reconnect_after(reason);
+  const std::string advice = bayeux_advice({.reconnect = next});
+  // cometd's client stays away once it hears a /meta/disconnect, whatever the advice. Who may come back is told by its connect.
+  if (next == "none") {
+    const BayeuxReply told{.channel = "/meta/disconnect", .advice_json = advice};
+    session_.outbox().push(Frame::make(owner_.shard().frame_memory(), bayeux_reply(told) + ',', {}));
+  }
   const auto line = line_ == nullptr ? nullptr : line_->self();
   if (pushes()) push();
-  end(reason, told.advice_json);
+  end(reason, advice);
   if (line != nullptr && *line != nullptr) (*line)->close(kCloseNormal, bayeux_removal_text(reason));
 }
 
 void BayeuxSession::end(bayeux_event::RemovalReason reason, std::string_view advice) {
   if (gone_) return;
-  if (held_ != nullptr) answer_connect(advice);
+  if (held_ != nullptr) answer_connect(advice, reconnect_after(reason) == "handshake" ? "402::session_unknown" : "");
   gone_ = true;
   if (reason == bayeux_event::RemovalReason::kExpired) owner_.common().expired.fetch_add(1, std::memory_order_relaxed);
   owner_.deadlines().remove(*this, deadline_);

@@ -55,7 +55,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
 
   // From now on the line is the way to the client. One that there was before is closed.
   void attach(BayeuxLine& line);
-  void on_line_room() { deliver(); }
+  void on_line_room();
   void on_line_gone(BayeuxLine& line);
 
   // A message for this client alone, as bayeux_delivery() writes it.
@@ -64,7 +64,8 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   // What waits now, for the answer to the handshake.
   std::string take_for_handshake(std::size_t& messages);
 
-  // The session ends, and the client is told, as far as it has something waiting.
+  // The session ends, and the client is told, as far as it has something waiting: to stay away by a /meta/disconnect, to shake hands
+  // again by a connect that fails.
   void remove(bayeux_event::RemovalReason reason);
 
  private:
@@ -107,8 +108,9 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   void give_up_line(std::string_view reason);
   Millis time_to_hold(const BayeuxMessage& message, HeldConnect& connect, std::string& advice);
   void supersede();
-  void answer_connect(std::string_view advice = {});
-  std::string connect_reply(const HeldConnect& connect, std::string_view advice);
+  // With an error the connect has failed.
+  void answer_connect(std::string_view advice = {}, std::string_view error = {});
+  std::string connect_reply(const HeldConnect& connect, std::string_view advice, std::string_view error = {});
   void hold(std::unique_ptr<HeldConnect> connect);
   std::unique_ptr<HeldConnect> take_held();
   std::unique_ptr<HeldConnect> read_connect(const BayeuxMessage& message);
