@@ -105,6 +105,7 @@ void BayeuxSession::finish_subscribe(Ticket ticket) {
   const auto found = pending_->find(ticket);
   const Pending asked = std::move(found->second);
   pending_->erase(found);
+  if (pending_->empty()) pending_.reset();
   if (!asked.error.empty()) {
     for (const std::string& channel : asked.added) drop(channel);
   } else if (owner_.common().events.heard()) {
@@ -201,6 +202,7 @@ void BayeuxSession::on_published(Ticket ticket, const Result<Receipt>& outcome) 
   if (found == pending_->end()) return;
   const Pending asked = std::move(found->second);
   pending_->erase(found);
+  if (pending_->empty()) pending_.reset();
   reply({.id_json = asked.id_json, .channel = asked.channel, .error = outcome ? std::string() : publish_error(outcome.error())},
         asked.batch, asked.place);
 }
