@@ -12,7 +12,7 @@ namespace carillon {
 namespace {
 
 Result<void> set_message_max(ServerOptions& options, const std::string& text) {
-  const Result<void> set = set_option(options, {.name = "limits.message_bytes", .shown = "--message-max", .text = text});
+  Result<void> set = set_option(options, {.name = "limits.message_bytes", .shown = "--message-max", .text = text});
   if (!set) return set;
   LimitsOptions& limits = options.limits;
   limits.body_bytes = std::max(limits.body_bytes, limits.message_bytes);

@@ -84,6 +84,15 @@ void BayeuxRoom::open_stream(ExchangePtr exchange) {
   if (request.method != "GET" || !offers(BayeuxTransport::kEventSource) || !bayeux_place(client_id)) {
     return exchange->reply(plain(400, "Bad request: an event stream is at the mount's path and a client id"));
   }
+  // An EventSource that hears of no session here gives up; one whose stream just ends would come again and again.
+  sessions_.sockets().ask_for_session(client_id, cookie,
+                                      [this, exchange = std::move(exchange), client_id, cookie](bool is) mutable {
+                                        if (!is) return exchange->reply(plain(404, "there is no such session"));
+                                        begin_stream(std::move(exchange), client_id, cookie);
+                                      });
+}
+
+void BayeuxRoom::begin_stream(ExchangePtr exchange, const std::string& client_id, const std::string& cookie) {
   HttpResponse head;
   head.headers.add("Content-Type", "text/event-stream; charset=utf-8");
   head.headers.add("Cache-Control", "no-cache, no-store, no-transform");

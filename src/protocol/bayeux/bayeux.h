@@ -20,6 +20,7 @@ class BayeuxRoom {
   void answer(ExchangePtr exchange);
   void accept_websocket(ExchangePtr exchange);
   void open_stream(ExchangePtr exchange);
+  void begin_stream(ExchangePtr exchange, const std::string& client_id, const std::string& cookie);
   bool offers(BayeuxTransport transport) const;
 
   BayeuxSessions sessions_;

@@ -96,10 +96,14 @@ Result<void> BayeuxSessions::take(BayeuxLine& line, std::string_view text, const
 }
 
 bool BayeuxSessions::attach(BayeuxLine& line, std::string_view client_id, std::string_view cookie) {
-  BayeuxSession* const session = find(client_id);
-  if (session == nullptr || !session->may_speak(cookie)) return false;
-  session->attach(line);
+  if (!has_session(client_id, cookie)) return false;
+  find(client_id)->attach(line);
   return true;
+}
+
+bool BayeuxSessions::has_session(std::string_view client_id, std::string_view cookie) {
+  BayeuxSession* const session = find(client_id);
+  return session != nullptr && session->may_speak(cookie);
 }
 
 // A client that hears this shakes hands again.

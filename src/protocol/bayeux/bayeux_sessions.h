@@ -46,6 +46,7 @@ class BayeuxSessions {
   Result<void> take(BayeuxLine& line, std::string_view text, const BayeuxVisitor* visitor);
   // A line for the session alone, as an event stream. False: there is no such session, or none for this cookie.
   bool attach(BayeuxLine& line, std::string_view client_id, std::string_view cookie);
+  bool has_session(std::string_view client_id, std::string_view cookie);
 
   // For the program, and for its answers.
   bool send_to(std::string_view client_id, std::string_view channel, std::string_view data_json, bool lazy);

@@ -172,6 +172,25 @@ void BayeuxSockets::close(std::uint64_t number, std::uint16_t code, std::string_
   if (found != all_.end()) found->second->close(code, reason);
 }
 
+void BayeuxSockets::ask_for_session(std::string_view client_id, std::string_view cookie, UniqueFunction<void(bool)> then) {
+  const std::optional<std::size_t> place = bayeux_place(client_id);
+  if (!place || *place >= owner_.common().siblings.count()) return then(false);
+  if (*place == owner_.place()) return then(owner_.has_session(client_id, cookie));
+  questions_.emplace(++last_, std::move(then));
+  owner_.common().siblings.post(*place, [from = owner_.place(), number = last_, id = std::string(client_id),
+                                         shown = std::string(cookie)](BayeuxSessions& there) {
+    there.common().siblings.post(
+        from, [number, is = there.has_session(id, shown)](BayeuxSessions& back) { back.sockets().answer(number, is); });
+  });
+}
+
+void BayeuxSockets::answer(std::uint64_t number, bool is) {
+  const auto found = questions_.find(number);
+  UniqueFunction<void(bool)> then = std::move(found->second);
+  questions_.erase(found);
+  then(is);
+}
+
 FramePtr BayeuxSockets::framed(const FramePtr& messages, const Encoding* framing, Link& link) {
   if (made_.empty()) owner_.loop().schedule(forget_, Millis{0});
   Made& made = made_[{messages.get(), framing}];

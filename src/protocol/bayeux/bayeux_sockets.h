@@ -79,8 +79,14 @@ class BayeuxSockets {
   void send(std::uint64_t number, const std::vector<std::string>& arrays);
   void close(std::uint64_t number, std::uint16_t code, std::string_view reason);
 
+  // Asks the loop of the session, which may be this one, whether there is one that this cookie may speak for. `then` is called
+  // once, inside the call or in a later turn.
+  void ask_for_session(std::string_view client_id, std::string_view cookie, UniqueFunction<void(bool)> then);
+
   // The messages framed as for the link: made once for all links of that kind, as long as the turn lasts.
   FramePtr framed(const FramePtr& messages, const Encoding* framing, Link& link);
+
+  void answer(std::uint64_t number, bool is);
 
  private:
   struct Made {
@@ -89,6 +95,7 @@ class BayeuxSockets {
   };
 
   BayeuxSessions& owner_;
+  boost::unordered_flat_map<std::uint64_t, UniqueFunction<void(bool)>> questions_;
   boost::unordered_flat_map<std::uint64_t, BayeuxSocket*> all_;
   std::uint64_t last_ = 0;
   boost::unordered_flat_map<std::pair<const Frame*, const Encoding*>, Made> made_;
