@@ -195,10 +195,11 @@ describe("cometd in Chromium", () => {
     });
   }
 
-  for (const transport of ["websocket", "long-polling"]) {
+  for (const transport of ["websocket", "long-polling", "callback-polling"]) {
     test(`a page of an origin that is not allowed does not get through over ${transport}`, async (t) => {
       const server = await started(t, "--set", "server.origins=http://127.0.0.1:1");
-      const tab = await open(t, server, {transports: [transport]});
+      const from = origin.replace("127.0.0.1", "localhost");
+      const tab = await open(t, server, {transports: [transport]}, {from});
       assert.equal(tab.reply.successful, false);
       assert.equal((await server.call("GET", "/api/sessions")).sessions.length, 0);
     });

@@ -87,6 +87,18 @@ for (const transport of ["long-polling", "websocket"]) {
       assert.deepEqual(await top.take(2), ["wildtop", "end"]);
     });
 
+    test("names that Bayeux has no letters for are written otherwise", async (t) => {
+      const client = await connected(t);
+      const all = await client.listen("/room/**");
+      for (const [channel, written] of [["room:é", "/room/~c3~a9"], ["room:a:b", "/room/a~3ab"], ["room:v1.0 beta", "/room/v1.0 beta"], ["room:~41", "/room/~7e41"]]) {
+        const room = await client.listen(written);
+        await server.publish(channel, "n", channel);
+        assert.deepEqual([await room.next(), await all.next()], [channel, channel]);
+        assert.equal((await client.publish(written, "back")).successful, true);
+        assert.deepEqual([await room.next(), await all.next()], ["back", "back"]);
+      }
+    });
+
     test("talks with the native protocol", async (t) => {
       const client = await connected(t);
       const room = await client.listen("/room/native");

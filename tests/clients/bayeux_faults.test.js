@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import {randomBytes} from "node:crypto";
 import {describe, test} from "node:test";
 import {AckExtension} from "cometd";
-import {until} from "./carillon.js";
+import {randomFrom, until} from "./carillon.js";
 import {bayeuxClient, listener, startBayeux} from "./bayeux_client.js";
 import {faultyWire} from "./faulty_wire.js";
 
@@ -195,6 +195,38 @@ describe("cometd in more than one window", () => {
       assert.equal(cometd.getAdvice()["multiple-clients"], undefined);
     }
   });
+});
+
+test("a crowd on bad networks hears everything once and in order, on either transport", async (t) => {
+  const seed = Number(process.env.CARILLON_CLIENTS_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  t.diagnostic(`CARILLON_CLIENTS_SEED=${seed}`);
+  const random = randomFrom(seed);
+  const server = await started(t, "--loops", "2", "--set", "bayeux.timeout=1s");
+  const members = await Promise.all(range(0, 12).map(async (number) => {
+    const wire = await faultyWire(t, server.url);
+    const client = await listener(t, wire, "/room/crowd", {
+      transports: [number % 2 ? "websocket" : "long-polling"], extensions: {ack: new AckExtension()}, backoffIncrement: 10, maxBackoff: 30,
+    });
+    return {wire, client, id: client.cometd.getClientId()};
+  }));
+  for (const n of range(0, 400)) {
+    await server.publish("room:crowd", "n", n);
+    const {wire} = members[random(members.length)];
+    const fault = random(8);
+    if (fault === 0) wire.cut();
+    if (fault === 1) wire.swallowAnswers();
+    if (fault === 2 || n === 399) {
+      // What was swallowed leaves a connection without its end: who is deaf to it must be told.
+      for (const member of n === 399 ? members : [{wire}]) {
+        member.wire.carry();
+        member.wire.cut();
+      }
+    }
+  }
+  for (const {client, id} of members) {
+    assert.deepEqual(await client.channel.take(400), range(0, 400));
+    assert.equal(client.cometd.getClientId(), id);
+  }
 });
 
 describe("cometd that reads too slowly", () => {

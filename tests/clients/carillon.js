@@ -105,6 +105,16 @@ export async function until(holds, told = () => "", wait = 10_000) {
   }
 }
 
+// mulberry32: the same numbers from the same seed.
+export function randomFrom(seed) {
+  return (below) => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
 // Messages of an emitter as promises: `next()` waits for one, at most `wait` milliseconds.
 export class Heard {
   #queue = [];

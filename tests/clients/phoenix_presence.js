@@ -1,7 +1,7 @@
 // The `phoenix` package's own Presence, whatever its version and transport: everybody knows who is there.
 import assert from "node:assert/strict";
 import {after, before, test} from "node:test";
-import {cuttable, until} from "./carillon.js";
+import {cuttable, randomFrom, until} from "./carillon.js";
 import {phoenixClient, startPhoenix, watchPresence} from "./phoenix_client.js";
 
 export function presenceTests(kind, ...serverOptions) {
@@ -184,14 +184,4 @@ class Person {
     const connection = this.online ? this.client.socket.connectionState() : "offline";
     return `${this.user} ${connection} ${this.joined ? this.channel.state : "out"} sees "${this.presence?.text() ?? ""}"`;
   }
-}
-
-// mulberry32: the same numbers from the same seed.
-function randomFrom(seed) {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
 }
