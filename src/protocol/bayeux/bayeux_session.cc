@@ -302,7 +302,8 @@ void BayeuxSession::answer_connect(std::string_view advice, std::string_view err
 }
 
 std::string BayeuxSession::connect_reply(const HeldConnect& asked, std::string_view advice, std::string_view error) {
-  BayeuxReply reply{.id_json = asked.id_json, .channel = kConnect, .error = std::string(error), .advice_json = std::string(advice)};
+  BayeuxReply reply{
+      .id_json = asked.id_json, .channel = kConnect, .error = std::string(error), .advice_json = std::string(advice)};
   if (options().timestamps) reply.timestamp = bayeux_timestamp(owner_.unix_ms());
   const std::string timesync = asked.timesync ? timesync_reply(*asked.timesync, owner_.unix_ms()) : std::string();
   const std::uint64_t lost = rare_ == nullptr ? 0 : std::exchange(rare_->lost, 0);

@@ -64,8 +64,8 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   // What waits now, for the answer to the handshake.
   std::string take_for_handshake(std::size_t& messages);
 
-  // The session ends, and the client is told, as far as it has something waiting: to stay away by a /meta/disconnect, to shake hands
-  // again by a connect that fails.
+  // The session ends, and the client is told, as far as it has something waiting: to stay away by a /meta/disconnect, to shake
+  // hands again by a connect that fails.
   void remove(bayeux_event::RemovalReason reason);
 
  private:

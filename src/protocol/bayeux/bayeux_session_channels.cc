@@ -95,7 +95,9 @@ BayeuxPermission BayeuxSession::may_subscribe(const std::string& channel, Select
 }
 
 void BayeuxSession::on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) {
+  if (pending_ == nullptr) return;
   const auto found = pending_->find(ticket);
+  if (found == pending_->end()) return;
   Pending& asked = found->second;
   if (!outcome) asked.error = subscribe_error(outcome.error());
   if (--asked.answers_due == 0) finish_subscribe(ticket);
