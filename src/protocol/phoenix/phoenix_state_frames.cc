@@ -16,7 +16,7 @@ FramePtr PhoenixStateFrames::frame(const PresenceState& state, const Reader& rea
   for (const Made& made : made_) {
     if (made.framed == reader.framed && made.join_ref == reader.join_ref) return made.frame;
   }
-  const FramePtr frame =
+  FramePtr frame =
       link.frame(phoenix_push(reader.version, reader.join_ref, state.channel, "presence_state", payload_), MessageKind::kText);
   if (made_.size() < kFramesMax) made_.push_back({reader.framed, std::string(reader.join_ref), frame});
   return frame;
