@@ -29,18 +29,19 @@ std::vector<Selector> selectors_of(const std::vector<std::string>& channels, Bay
 
 std::size_t BayeuxTally::add(std::string_view name) {
   const std::lock_guard lock(mutex_);
-  return ++counts_[std::string(name)];
+  const auto found = counts_.find(name);
+  return found == counts_.end() ? counts_.emplace(std::string(name), 1).first->second : ++found->second;
 }
 
 void BayeuxTally::remove(std::string_view name) {
   const std::lock_guard lock(mutex_);
-  const auto found = counts_.find(std::string(name));
+  const auto found = counts_.find(name);
   if (found != counts_.end() && --found->second == 0) counts_.erase(found);
 }
 
 bool BayeuxTally::has(std::string_view name) const {
   const std::lock_guard lock(mutex_);
-  return counts_.contains(std::string(name));
+  return counts_.contains(name);
 }
 
 void BayeuxDoor::post(std::string_view client_id, UniqueFunction<void(BayeuxSessions&)> task) {

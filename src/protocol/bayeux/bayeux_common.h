@@ -2,14 +2,15 @@
 #pragma once
 
 #include <atomic>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
 #include "carillon/bayeux.h"
 #include "carillon/server_options.h"
 #include "hub/selector.h"
@@ -35,7 +36,7 @@ class BayeuxTally {
 
  private:
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, std::size_t> counts_;
+  boost::unordered_flat_map<std::string, std::size_t, NameHash, NameEqual> counts_;
 };
 
 // The way from the program's threads to a session, which may be gone, as may the server.

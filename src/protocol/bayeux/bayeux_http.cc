@@ -45,6 +45,7 @@ std::string_view bayeux_transport_name(BayeuxTransport transport) {
 
 void BayeuxAnswerer::answer(std::string array, ReplySent sent) {
   HttpResponse response;
+  response.headers.reserve(8);
   if (transport_ == BayeuxTransport::kCallbackPolling) {
     response.headers.add("Content-Type", "text/javascript; charset=utf-8");
     response.headers.add("X-Content-Type-Options", "nosniff");

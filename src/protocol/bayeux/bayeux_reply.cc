@@ -4,6 +4,11 @@ namespace carillon {
 
 std::string bayeux_reply(const BayeuxReply& reply) {
   std::string out;
+  append_bayeux_reply(out, reply);
+  return out;
+}
+
+void append_bayeux_reply(std::string& out, const BayeuxReply& reply) {
   JsonWriter json(out);
   json.begin_object();
   if (!reply.id_json.empty()) json.key("id").raw(reply.id_json);
@@ -22,7 +27,6 @@ std::string bayeux_reply(const BayeuxReply& reply) {
   if (reply.messages_along != 0) json.key("x-messages").number(reply.messages_along);
   if (!reply.timestamp.empty()) json.key("timestamp").string(reply.timestamp);
   json.end_object();
-  return out;
 }
 
 BayeuxReply reply_to(const BayeuxMessage& message) {

@@ -26,6 +26,7 @@ struct BayeuxReply {
   std::size_t messages_along = 0;  // x-messages: so many deliveries are in the same array.
 };
 std::string bayeux_reply(const BayeuxReply& reply);
+void append_bayeux_reply(std::string& out, const BayeuxReply& reply);
 
 // The reply to a message, without more than what it echoes.
 BayeuxReply reply_to(const BayeuxMessage& message);

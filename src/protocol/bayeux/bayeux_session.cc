@@ -11,6 +11,8 @@ namespace {
 constexpr std::string_view kConnect = "/meta/connect";
 // Messages for one client that may wait for others; with one more all are sent.
 constexpr std::size_t kLazyMax = 100;
+// About what the reply to a connect takes.
+constexpr std::size_t kReplyBytes = 160;
 
 EndReason end_reason(bayeux_event::RemovalReason reason) {
   using enum bayeux_event::RemovalReason;
@@ -120,8 +122,10 @@ void BayeuxSession::take_one(const BayeuxMessage& message, const BayeuxBatchPtr&
     // Others wait for their answers in the same response, so this does too.
     connected_ = true;
     std::vector<FramePtr> frames;
-    std::string deliveries = ack_ != nullptr ? take_deliveries(frames) : std::string();
-    batch->append(deliveries + connect_reply(*asked, default_advice()));
+    std::string text;
+    if (ack_ != nullptr) take_deliveries(text, frames);
+    append_connect_reply(text, *asked, default_advice());
+    batch->append(std::move(text));
     return touch(Millis(options().interval));
   }
   active_at_ = loop().now();
@@ -252,7 +256,9 @@ void BayeuxSession::supersede() {
   if (held_ == nullptr) return;
   const std::unique_ptr<HeldConnect> old = take_held();
   if (old->line != nullptr) {
-    old->line->send_array('[' + connect_reply(*old, {}) + ']');
+    std::string array = "[";
+    append_connect_reply(array, *old, {});
+    old->line->send_array(array + ']');
     return;
   }
   // No answer that its client would take for leave to connect again: there is a newer one.
@@ -282,26 +288,25 @@ void BayeuxSession::answer_connect(std::string_view advice, std::string_view err
   const std::unique_ptr<HeldConnect> asked = take_held();
   touch(Millis(options().interval));
   std::vector<FramePtr> frames;
-  std::string text;
-  if (!pushes()) text = take_deliveries(frames);
-  text += connect_reply(*asked, advice, error);
+  std::string array;
+  array.reserve(session_.outbox().bytes() + kReplyBytes);
+  array += '[';
+  if (!pushes()) take_deliveries(array, frames);
+  append_connect_reply(array, *asked, advice, error);
+  array += ']';
   if (asked->line != nullptr) {
-    asked->line->send_array('[' + text + ']');
+    asked->line->send_array(array);
     return asked->line->flush();
   }
-  std::string array;
-  array.reserve(text.size() + 2);
-  array += '[';
-  array += text;
-  array += ']';
   if (frames.empty()) return asked->answerer.answer(std::move(array));
   rare().leaving = std::move(frames);
-  asked->answerer.answer(std::move(array), [&owner = owner_, id = client_id()](bool sent) {
-    if (BayeuxSession* const session = owner.find(id)) session->on_answer_sent(sent);
+  asked->answerer.answer(std::move(array), [&owner = owner_, client = client_](bool sent) {
+    if (BayeuxSession* const session = owner.find(client->client_id)) session->on_answer_sent(sent);
   });
 }
 
-std::string BayeuxSession::connect_reply(const HeldConnect& asked, std::string_view advice, std::string_view error) {
+void BayeuxSession::append_connect_reply(std::string& out, const HeldConnect& asked, std::string_view advice,
+                                         std::string_view error) {
   BayeuxReply reply{
       .id_json = asked.id_json, .channel = kConnect, .error = std::string(error), .advice_json = std::string(advice)};
   if (options().timestamps) reply.timestamp = bayeux_timestamp(owner_.unix_ms());
@@ -315,7 +320,7 @@ std::string BayeuxSession::connect_reply(const HeldConnect& asked, std::string_v
     if (lost != 0) ext.key("lost").number(lost);
     ext.end_object();
   }
-  return bayeux_reply(reply);
+  append_bayeux_reply(out, reply);
 }
 
 std::string BayeuxSession::default_advice() const {
@@ -438,8 +443,7 @@ void BayeuxSession::take_lazy() {
 }
 
 // What goes into an answer that is made now; at most about one outbox full, so that what must be sent again does not grow.
-std::string BayeuxSession::take_deliveries(std::vector<FramePtr>& frames) {
-  std::string text;
+void BayeuxSession::take_deliveries(std::string& text, std::vector<FramePtr>& frames) {
   take_lazy();
   const std::size_t most = owner_.shard().hub().options().outbox_bytes_max;
   Outbox& outbox = session_.outbox();
@@ -451,10 +455,10 @@ std::string BayeuxSession::take_deliveries(std::vector<FramePtr>& frames) {
       text += frame->bytes();
       ack_->keep(std::move(frame));
     }
-    return text;
+    return;
   }
   if (rare_ != nullptr) {
-    if (!rare_->leaving.empty()) return text;
+    if (!rare_->leaving.empty()) return;
     frames = std::exchange(rare_->unsent, {});
     for (const FramePtr& frame : frames) text += frame->bytes();
   }
@@ -462,14 +466,14 @@ std::string BayeuxSession::take_deliveries(std::vector<FramePtr>& frames) {
     frames.push_back(outbox.pop());
     text += frames.back()->bytes();
   }
-  return text;
 }
 
 std::string BayeuxSession::take_for_handshake(std::size_t& messages) {
   messages = 0;
   if (!options().deliver_in_handshake || !has_deliveries()) return {};
   std::vector<FramePtr> frames;
-  std::string text = take_deliveries(frames);
+  std::string text;
+  take_deliveries(text, frames);
   const auto count = [&](const Frame& frame) {
     messages += frame.messages();
     return false;
@@ -483,12 +487,12 @@ std::string BayeuxSession::take_for_handshake(std::size_t& messages) {
 void BayeuxSession::answer(BayeuxAnswerer answerer, std::vector<std::string> replies) {
   std::vector<FramePtr> frames;
   std::string deliveries;
-  if (line_ == nullptr && ack_ == nullptr && !options().deliver_by_connect) deliveries = take_deliveries(frames);
+  if (line_ == nullptr && ack_ == nullptr && !options().deliver_by_connect) take_deliveries(deliveries, frames);
   std::string array = bayeux_array(deliveries, replies);
   if (frames.empty()) return answerer.answer(std::move(array));
   rare().leaving = std::move(frames);
-  answerer.answer(std::move(array), [&owner = owner_, id = client_id()](bool sent) {
-    if (BayeuxSession* const session = owner.find(id)) session->on_answer_sent(sent);
+  answerer.answer(std::move(array), [&owner = owner_, client = client_](bool sent) {
+    if (BayeuxSession* const session = owner.find(client->client_id)) session->on_answer_sent(sent);
   });
 }
 

@@ -110,7 +110,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   void supersede();
   // With an error the connect has failed.
   void answer_connect(std::string_view advice = {}, std::string_view error = {});
-  std::string connect_reply(const HeldConnect& connect, std::string_view advice, std::string_view error = {});
+  void append_connect_reply(std::string& out, const HeldConnect& asked, std::string_view advice, std::string_view error = {});
   void hold(std::unique_ptr<HeldConnect> connect);
   std::unique_ptr<HeldConnect> take_held();
   std::unique_ptr<HeldConnect> read_connect(const BayeuxMessage& message);
@@ -135,7 +135,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   bool is_lazy(const Frame& frame) const;
   bool pushes() const;
   void push();
-  std::string take_deliveries(std::vector<FramePtr>& frames);
+  void take_deliveries(std::string& text, std::vector<FramePtr>& frames);
   void take_lazy();
   void on_answer_sent(bool sent);
   void answer(BayeuxAnswerer answerer, std::vector<std::string> replies);

@@ -52,7 +52,7 @@ void BayeuxSessions::take_here(BayeuxAnswerer answerer, std::string_view text) {
     return answerer.fail(messages.error().kind == ErrorKind::kTooLarge ? 413 : 400, "Bad request: " + messages.error().text);
   }
   const HttpRequest& request = answerer.exchange().request();
-  const std::string cookie(cookie_of(request));
+  const std::string_view cookie = cookie_of(request);
   if (messages->front().channel == kHandshake) {
     // It stands alone: what was sent along is not looked at.
     const BayeuxVisitor visitor = look_at_visitor(answerer.exchange(), parts_.identify, wants_headers());
