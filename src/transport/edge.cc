@@ -123,7 +123,9 @@ std::string_view Edge::date() {
 }
 
 std::string Edge::next_request_id() {
-  return request_id_prefix_ + hex_text(request_id_next_++);
+  std::string id;
+  id.reserve(request_id_prefix_.size() + 16);
+  return id.append(request_id_prefix_).append(hex_text(request_id_next_++));
 }
 
 std::uint32_t Edge::deciseconds() const {

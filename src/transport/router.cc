@@ -1,13 +1,17 @@
 #include "transport/router.h"
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <optional>
 
 namespace carillon {
 namespace {
 
-std::vector<std::string> split(std::string_view path) {
-  std::vector<std::string> segments;
+// Short ones need no memory of their own.
+using Segments = boost::container::small_vector<std::string, 6>;
+
+Segments split(std::string_view path) {
+  Segments segments;
   while (!path.empty()) {
     path.remove_prefix(1);  // The slash.
     const std::size_t end = std::min(path.find('/'), path.size());
@@ -49,17 +53,19 @@ std::string percent_decoded(std::string_view text) {
   return decoded;
 }
 
-std::vector<std::string> decoded_segments(std::string_view target, std::string_view path) {
+Segments decoded_segments(std::string_view target, std::string_view path) {
   if (const std::size_t scheme = target.find("://"); !target.starts_with('/') && scheme != std::string_view::npos) {
     target.remove_prefix(std::min(target.find('/', scheme + 3), target.size()));  // The absolute form.
   }
   if (!target.starts_with('/')) return split(path);
-  std::vector<std::string> segments = split(target.substr(0, target.find('?')));
-  for (std::string& segment : segments) segment = percent_decoded(segment);
+  Segments segments = split(target.substr(0, target.find('?')));
+  for (std::string& segment : segments) {
+    if (segment.find('%') != std::string::npos) segment = percent_decoded(segment);
+  }
   return segments;
 }
 
-std::optional<PathValues> match_segments(const std::vector<std::string>& pattern, const std::vector<std::string>& path) {
+std::optional<PathValues> match_segments(const std::vector<std::string>& pattern, const Segments& path) {
   PathValues values;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     if (i >= path.size()) return std::nullopt;
@@ -83,7 +89,8 @@ std::optional<PathValues> match_segments(const std::vector<std::string>& pattern
 }  // namespace
 
 void Router::add(std::string_view method, std::string_view path, RouteHandler handler) {
-  routes_.push_back({std::string(method), std::string(path), split(path), std::move(handler)});
+  const Segments segments = split(path);
+  routes_.push_back({std::string(method), std::string(path), {segments.begin(), segments.end()}, std::move(handler)});
   // Literal segments before named ones, so that the first match is the right one.
   const auto before = [](const std::string& a, const std::string& b) { return rank(a) < rank(b); };
   std::stable_sort(routes_.begin(), routes_.end(), [&](const Route& a, const Route& b) {
@@ -93,7 +100,7 @@ void Router::add(std::string_view method, std::string_view path, RouteHandler ha
 
 Router::Match Router::match(std::string_view method, std::string_view target, std::string_view path) {
   Match match;
-  std::optional<std::vector<std::string>> segments;
+  std::optional<Segments> segments;
   // Without escapes a literal route is its path; with them a segment may hold a slash.
   const bool plain = target.substr(0, target.find('?')).find('%') == std::string_view::npos;
   for (Route& route : routes_) {

@@ -56,8 +56,8 @@ void BayeuxRoom::answer(ExchangePtr exchange) {
   if (!offers(asked->transport)) {
     return exchange->reply(plain(400, "Unknown Bayeux transport: " + std::string(bayeux_transport_name(asked->transport))));
   }
-  std::string text = asked->texts.empty() ? request.body : joined_texts(asked->texts);
-  if (text.size() > sessions_.parts().message_bytes_max) {
+  std::string text = asked->texts.empty() ? std::string() : joined_texts(asked->texts);
+  if (std::max(text.size(), request.body.size()) > sessions_.parts().message_bytes_max) {
     return exchange->reply(plain(413, "the messages are too large for one request"));
   }
   sessions_.take(BayeuxAnswerer(std::move(exchange), asked->transport, std::move(asked->callback)), std::move(text));

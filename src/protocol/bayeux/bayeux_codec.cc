@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <utility>
 
 #include "wire/http/http_syntax.h"
@@ -280,9 +281,10 @@ std::string_view glance_at_client_id(std::string_view text) {
   constexpr std::string_view kName = R"("clientId")";
   const auto skip_space = [&text] { text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size())); };
   for (;;) {
-    const std::size_t at = text.find(kName);
-    if (at == std::string_view::npos) return {};
-    text.remove_prefix(at + kName.size());
+    // Looks for all of it at once; string_view::find would stop at every quote.
+    const void* const at = memmem(text.data(), text.size(), kName.data(), kName.size());
+    if (at == nullptr) return {};
+    text.remove_prefix(static_cast<std::size_t>(static_cast<const char*>(at) - text.data()) + kName.size());
     skip_space();
     if (!text.starts_with(':')) continue;
     text.remove_prefix(1);

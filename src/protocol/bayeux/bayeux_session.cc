@@ -121,7 +121,7 @@ void BayeuxSession::take_one(const BayeuxMessage& message, const BayeuxBatchPtr&
     }
     // Others wait for their answers in the same response, so this does too.
     connected_ = true;
-    std::vector<FramePtr> frames;
+    BayeuxFrames frames;
     std::string text;
     if (ack_ != nullptr) take_deliveries(text, frames);
     append_connect_reply(text, *asked, default_advice());
@@ -287,7 +287,7 @@ void BayeuxSession::hold(std::unique_ptr<HeldConnect> asked) {
 void BayeuxSession::answer_connect(std::string_view advice, std::string_view error) {
   const std::unique_ptr<HeldConnect> asked = take_held();
   touch(Millis(options().interval));
-  std::vector<FramePtr> frames;
+  BayeuxFrames frames;
   std::string array;
   array.reserve(session_.outbox().bytes() + kReplyBytes);
   array += '[';
@@ -443,7 +443,7 @@ void BayeuxSession::take_lazy() {
 }
 
 // What goes into an answer that is made now; at most about one outbox full, so that what must be sent again does not grow.
-void BayeuxSession::take_deliveries(std::string& text, std::vector<FramePtr>& frames) {
+void BayeuxSession::take_deliveries(std::string& text, BayeuxFrames& frames) {
   take_lazy();
   const std::size_t most = owner_.shard().hub().options().outbox_bytes_max;
   Outbox& outbox = session_.outbox();
@@ -471,7 +471,7 @@ void BayeuxSession::take_deliveries(std::string& text, std::vector<FramePtr>& fr
 std::string BayeuxSession::take_for_handshake(std::size_t& messages) {
   messages = 0;
   if (!options().deliver_in_handshake || !has_deliveries()) return {};
-  std::vector<FramePtr> frames;
+  BayeuxFrames frames;
   std::string text;
   take_deliveries(text, frames);
   const auto count = [&](const Frame& frame) {
@@ -485,7 +485,7 @@ std::string BayeuxSession::take_for_handshake(std::size_t& messages) {
 
 // The answer to other messages than a connect takes along what waits, so that no connect must wake for it.
 void BayeuxSession::answer(BayeuxAnswerer answerer, std::vector<std::string> replies) {
-  std::vector<FramePtr> frames;
+  BayeuxFrames frames;
   std::string deliveries;
   if (line_ == nullptr && ack_ == nullptr && !options().deliver_by_connect) take_deliveries(deliveries, frames);
   std::string array = bayeux_array(deliveries, replies);

@@ -7,6 +7,7 @@
 // only. 3. Without a connect for the interval and the max interval the session ends. On the loop of its BayeuxSessions.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <deque>
 #include <memory>
@@ -27,6 +28,9 @@
 #include "protocol/deadline_list.h"
 
 namespace carillon {
+
+// What goes into one answer; mostly one.
+using BayeuxFrames = boost::container::small_vector<FramePtr, 2>;
 
 class BayeuxSession final : public Disposable, private SessionClient, private DeadlineList::Member {
  public:
@@ -93,8 +97,8 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   // What is told to no more than a few clients.
   struct Rare {
     std::vector<std::string> lazy;  // Messages for this client alone that may wait.
-    std::vector<FramePtr> leaving;  // With an answer that is under way,
-    std::vector<FramePtr> unsent;   // and of one that could not leave.
+    BayeuxFrames leaving;           // With an answer that is under way,
+    BayeuxFrames unsent;            // and of one that could not leave.
     std::uint64_t lost = 0;         // Publications that the client read too slowly for, and has not been told of.
   };
 
@@ -135,7 +139,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   bool is_lazy(const Frame& frame) const;
   bool pushes() const;
   void push();
-  void take_deliveries(std::string& text, std::vector<FramePtr>& frames);
+  void take_deliveries(std::string& text, BayeuxFrames& frames);
   void take_lazy();
   void on_answer_sent(bool sent);
   void answer(BayeuxAnswerer answerer, std::vector<std::string> replies);

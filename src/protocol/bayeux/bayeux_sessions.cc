@@ -9,6 +9,10 @@ namespace {
 
 constexpr std::string_view kHandshake = "/meta/handshake";
 
+std::string_view text_of(BayeuxAnswerer& answerer, const std::string& given) {
+  return given.empty() ? answerer.exchange().request().body : given;
+}
+
 std::string joined(std::span<const std::string> texts) {
   std::string out;
   for (const std::string& text : texts) {
@@ -35,7 +39,7 @@ BayeuxSessions::~BayeuxSessions() = default;
 // --- Requests
 
 void BayeuxSessions::take(BayeuxAnswerer answerer, std::string text) {
-  const std::optional<std::size_t> shown = bayeux_place(glance_at_client_id(text));
+  const std::optional<std::size_t> shown = bayeux_place(glance_at_client_id(text_of(answerer, text)));
   if (!shown || *shown == place_ || *shown >= common().siblings.count()) return take_here(std::move(answerer), text);
   const BayeuxTransport transport = answerer.transport();
   std::string callback = answerer.callback();
@@ -46,8 +50,10 @@ void BayeuxSessions::take(BayeuxAnswerer answerer, std::string text) {
       });
 }
 
-void BayeuxSessions::take_here(BayeuxAnswerer answerer, std::string_view text) {
-  const auto messages = reader_.read(text);
+// The messages are views into the body: the exchange lives until it is answered, which is after all of them have been looked
+// at.
+void BayeuxSessions::take_here(BayeuxAnswerer answerer, const std::string& given) {
+  const auto messages = reader_.read(text_of(answerer, given));
   if (!messages) {
     return answerer.fail(messages.error().kind == ErrorKind::kTooLarge ? 413 : 400, "Bad request: " + messages.error().text);
   }

@@ -40,6 +40,7 @@ class BayeuxSessions {
   ~BayeuxSessions();
 
   // A request over HTTP, of an origin that may; on any loop.
+  // `text`: its messages; empty: the request's body as it stands.
   void take(BayeuxAnswerer answerer, std::string text);
   // What came through a line that ends here: whole text messages. Handshakes too, for which `visitor` shows who asks; it may be
   // null where the line's end is on another loop, where handshakes are done. Error: the line must close with this reason.
@@ -83,7 +84,7 @@ class BayeuxSessions {
     std::string browser;               // To be set as a cookie; empty: none.
   };
 
-  void take_here(BayeuxAnswerer answerer, std::string_view text);
+  void take_here(BayeuxAnswerer answerer, const std::string& given);
   Handshaken handshake(const BayeuxMessage& message, const BayeuxVisitor& visitor, std::string_view cookie);
   std::string fault_of(const BayeuxMessage& message) const;
   Result<IdentityPtr> identity_of(const BayeuxMessage& message, const BayeuxVisitor& visitor);

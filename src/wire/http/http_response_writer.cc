@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <chrono>
 #include <iterator>
 
@@ -33,10 +34,24 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
   out.append("\r\n");
 }
 
+void append_number(std::string& out, std::size_t number) {
+  char digits[20];
+  out.append(digits, std::to_chars(digits, digits + sizeof(digits), number).ptr);
+}
+
+// About what a response takes, so that it is written into one piece of memory.
+std::size_t size_of(const HttpResponse& response) {
+  std::size_t size = 160 + response.body.size();
+  for (const auto& [name, value] : response.headers.fields()) size += name.size() + value.size() + 4;
+  return size;
+}
+
 // Status line and all fields but those that frame the body.
 void append_head(std::string& out, const HttpResponse& response, const ResponseContext& context) {
   CHECK(response.status >= 100 && response.status <= 999);
-  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", response.status, http_reason(response.status));
+  out.append("HTTP/1.1 ");
+  append_number(out, static_cast<std::size_t>(response.status));
+  out.append(" ").append(http_reason(response.status)).append("\r\n");
   if (!context.date.empty()) append_field(out, "Date", context.date);
   for (const auto& [name, value] : response.headers.fields()) {
     CHECK(is_http_token(name));
@@ -53,9 +68,14 @@ void append_head(std::string& out, const HttpResponse& response, const ResponseC
 }  // namespace
 
 void write_response(std::string& out, const HttpResponse& response, const ResponseContext& context) {
+  if (out.empty()) out.reserve(size_of(response));
   append_head(out, response, context);
   const bool has_body = may_have_body(response.status);
-  if (has_body) fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", response.body.size());
+  if (has_body) {
+    out.append("Content-Length: ");
+    append_number(out, response.body.size());
+    out.append("\r\n");
+  }
   out.append("\r\n");
   if (has_body && !context.head_only) out.append(response.body);
 }
