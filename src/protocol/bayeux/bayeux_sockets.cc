@@ -56,19 +56,20 @@ void BayeuxSocket::on_message(std::string_view message, MessageKind kind) {
 }
 
 void BayeuxSocket::begin_stream(std::string_view client_id, std::string_view cookie) {
+  // Leaves when the session has the stream: a client that sees its head misses nothing from then on.
   outbox_.push(link_.frame("retry: 1000\n\n", MessageKind::kText));
-  link_.flush();
   const std::optional<std::size_t> place = bayeux_place(client_id);
   if (!place || *place >= owner_.common().siblings.count()) return end(kCloseNormal, "no such session");
   if (*place == owner_.place()) {
-    if (!owner_.attach(*this, client_id, cookie)) end(kCloseNormal, "no such session");
-    return;
+    if (!owner_.attach(*this, client_id, cookie)) return end(kCloseNormal, "no such session");
+    return flush();
   }
   far_ = place;
   owner_.common().siblings.post(*place, [name = BayeuxSocketName{owner_.place(), number_}, transport = transport_,
                                          id = std::string(client_id), cookie = std::string(cookie)](BayeuxSessions& there) {
     BayeuxFarLine& line = there.far_lines().line(name, transport);
-    if (!there.attach(line, id, cookie)) line.close(kCloseNormal, "no such session");
+    if (!there.attach(line, id, cookie)) return line.close(kCloseNormal, "no such session");
+    there.common().siblings.post(name.place, [number = name.number](BayeuxSessions& back) { back.sockets().send(number, {}); });
   });
 }
 
