@@ -8,10 +8,8 @@ namespace carillon {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-using testing::StartsWith;
 
 std::vector<std::string> keys_of(const std::set<std::string>& present) {
   std::vector<std::string> keys;
