@@ -225,6 +225,8 @@ void BayeuxSession::wait_with_connect(Millis time, std::string_view advice) {
   const bool ready = !pushes() && !under_way && (has_deliveries() || unacknowledged) && !only_lazy();
   if (time == Millis(0) || ready) return answer_connect(advice);
   if (pushes()) deliver();
+  // A line that is too full ends in that call, and the connect with it.
+  if (held_ == nullptr) return;
   if (!pushes() && !under_way && (has_deliveries() || unacknowledged)) {
     if (lazy_at_ == Millis(0)) lazy_at_ = loop().now() + Millis(options().lazy_time);
     wait_until(lazy_at_);

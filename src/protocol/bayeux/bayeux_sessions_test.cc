@@ -558,6 +558,23 @@ TEST_F(BayeuxSmallTest, WhatIsMoreThanMayWaitIsLostAndToldOf) {
   EXPECT_THAT(body(connect(client, R"(,"advice":{"timeout":0})")), HasSubstr(R"("ext":{"lost":)"));
 }
 
+TEST_F(BayeuxSmallTest, AWebSocketThatAsksAndNeverReadsIsClosedInTheMiddleOfAConnect) {
+  Socket& socket = open_socket();
+  const auto welcome =
+      say(socket, R"([{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["websocket"]}])");
+  const std::string client = welcome.at(0).substr(welcome.at(0).find(R"("clientId":")") + 12, 40);
+  say(socket, connect_text(client));
+  say(socket, R"([{"channel":"/meta/subscribe","clientId":")" + client + R"(","subscription":"/foo/a"}])");
+  socket.link->blocked = true;
+  // Just no room for more, and just not too much: so the next waits in the session.
+  publish_elsewhere("foo:a", '"' + std::string(65'600, 'x') + '"');
+  publish_elsewhere("foo:a", "1");
+  for (int i = 0; i < 100 && !socket.link->closed; ++i) say(socket, connect_text(client));
+  ASSERT_TRUE(socket.link->closed);
+  EXPECT_EQ(socket.link->closed->first, kCloseTryAgainLater);
+  EXPECT_THAT(body(connect(client)), HasSubstr(R"("successful":true)")) << "the session goes on";
+}
+
 TEST_F(BayeuxSmallTest, WhatIsMoreThanMayWaitEndsASessionThatAcknowledges) {
   const std::string client = member("/foo/a", R"(,"ext":{"ack":true})");
   publish_much();
