@@ -7,8 +7,10 @@ find_package(spdlog REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS headers)
 find_package(tomlplusplus REQUIRED)
+find_package(RocksDB REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 
 set(CARILLON_LIBRARIES Threads::Threads OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB fmt::fmt spdlog::spdlog simdjson::simdjson
-    Boost::headers tomlplusplus::tomlplusplus PkgConfig::ISAL)
+    Boost::headers tomlplusplus::tomlplusplus PkgConfig::ISAL
+    RocksDB::rocksdb-shared)

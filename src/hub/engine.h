@@ -6,7 +6,8 @@
 //  - positions: where the channel keeps history, offsets within an epoch grow by one without holes;
 //  - seen first: a publication is handed to EngineEvents before any history page shows it, and a page that was asked for after
 //    it was handed out shows it (while it is kept) or a position at or after its own;
-//  - honesty: a history page says when something asked for is gone.
+//  - honesty: a history page says when something asked for is gone;
+//  - time: within a channel that keeps history no publication is older than the one before it, also when the clock goes back.
 //
 // All functions may be called on any thread. A completion is called exactly once, inside the call or later, on any thread.
 #pragma once
@@ -20,6 +21,7 @@
 #include "carillon/result.h"
 #include "hub/presence_store.h"
 #include "hub/publication.h"
+#include "hub/state_store.h"
 
 namespace carillon {
 
@@ -33,10 +35,27 @@ class EngineEvents {
   ~EngineEvents() = default;
 };
 
+// When a publish is answered and its subscribers hear of it, where the engine keeps publications on a disk.
+enum class Durability : std::uint8_t {
+  kNone,      // When it is written: a crash of the process does not undo it, a loss of power may.
+  kInterval,  // Likewise; and within the engine's interval it survives a loss of power too.
+  kSync,      // When it survives a loss of power. Publishes that come together share one sync.
+};
+
+// What one channel keeps.
+struct HistoryRule {
+  std::size_t count_max = 0;    // 0: no history, no positions. Beyond it the oldest goes.
+  std::int64_t age_max_ms = 0;  // 0: no limit by age.
+  std::size_t bytes_max = 0;    // Of payloads, names and bookkeeping, about. 0: no limit by bytes.
+  Durability durability = Durability::kInterval;
+};
+
 struct HistoryQuery {
   std::string channel;
   // Publications after this position (before it, when reverse). Absent: from the oldest (the newest, when reverse).
   std::optional<Position> since;
+  // Instead of `since`: publications of this Unix time or later (of before it, when reverse).
+  std::optional<std::int64_t> from_time_ms;
   std::size_t count_max = 100;
   bool reverse = false;  // Newest first.
 };
@@ -67,6 +86,9 @@ class Engine {
   // Errors: kUnavailable, kLimit (memory or disk is full).
   virtual void publish(Draft draft, UniqueFunction<void(Result<Receipt>)> done) = 0;
   virtual void history(HistoryQuery query, UniqueFunction<void(Result<HistoryPage>)> done) = 0;
+  // The publications of the channel that have these ids, in the order of the ids; null for each that is not kept.
+  virtual void publications(std::string channel, std::vector<Uuid> ids,
+                            UniqueFunction<void(Result<std::vector<PublicationPtr>>)> done) = 0;
   // Forgets what the channel kept; its next publication begins a new epoch.
   virtual void remove_history(std::string channel, UniqueFunction<void(Result<void>)> done) = 0;
   // Channels that keep anything, whose names begin with `prefix`, in the order of their names after `after`.
@@ -74,6 +96,7 @@ class Engine {
                         UniqueFunction<void(Result<std::vector<ChannelRecord>>)> done) = 0;
 
   virtual PresenceStore& presence() = 0;
+  virtual StateStore& state() = 0;
 };
 
 }  // namespace carillon

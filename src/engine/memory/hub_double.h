@@ -18,6 +18,7 @@
 
 #include "base/manual_loop.h"
 #include "engine/memory/memory_engine.h"
+#include "hub/engine_double.h"
 #include "hub/hub.h"
 #include "hub/session.h"
 #include "hub/shard.h"
@@ -268,34 +269,30 @@ class FakeClient : public SessionClient, public Disposable {
 };
 
 // The memory engine, answering when told to, in any order. A page shows the time of the question or that of the answer.
-class LateEngine final : public Engine {
+class LateEngine final : public ForwardingEngine {
  public:
-  LateEngine(Engine& engine, std::uint64_t seed) : engine_(engine), random_(seed) {}
+  LateEngine(Engine& engine, std::uint64_t seed) : ForwardingEngine(engine), random_(seed) {}
 
-  void set_events(EngineEvents& events) override { engine_.set_events(events); }
   void publish(Draft draft, UniqueFunction<void(Result<Receipt>)> done) override {
-    engine_.publish(std::move(draft), [this, done = std::move(done)](Result<Receipt> outcome) mutable {
+    inner_.publish(std::move(draft), [this, done = std::move(done)](Result<Receipt> outcome) mutable {
       waiting_.push_back([done = std::move(done), outcome = std::move(outcome)]() mutable { done(std::move(outcome)); });
     });
   }
   void history(HistoryQuery query, UniqueFunction<void(Result<HistoryPage>)> done) override {
     if (random_() % 2 == 0) {
       waiting_.push_back([this, query = std::move(query), done = std::move(done)]() mutable {
-        engine_.history(std::move(query), std::move(done));
+        inner_.history(std::move(query), std::move(done));
       });
     } else {
-      engine_.history(std::move(query), [this, done = std::move(done)](Result<HistoryPage> page) mutable {
+      inner_.history(std::move(query), [this, done = std::move(done)](Result<HistoryPage> page) mutable {
         waiting_.push_back([done = std::move(done), page = std::move(page)]() mutable { done(std::move(page)); });
       });
     }
   }
-  void remove_history(std::string channel, UniqueFunction<void(Result<void>)> done) override {
-    engine_.remove_history(std::move(channel), std::move(done));
-  }
   void channels(std::string prefix, std::string after, std::size_t count_max,
                 UniqueFunction<void(Result<std::vector<ChannelRecord>>)> done) override {
     waiting_.push_back([this, prefix, after, count_max, done = std::move(done)]() mutable {
-      engine_.channels(prefix, after, count_max, std::move(done));
+      inner_.channels(prefix, after, count_max, std::move(done));
     });
   }
 
@@ -314,7 +311,7 @@ class LateEngine final : public Engine {
  private:
   class LatePresence final : public PresenceStore {
    public:
-    explicit LatePresence(LateEngine& late) : late_(late), store_(late.engine_.presence()) {}
+    explicit LatePresence(LateEngine& late) : late_(late), store_(late.inner_.presence()) {}
     void set_events(PresenceEvents& events) override { store_.set_events(events); }
     void change(std::string channel, std::vector<PresenceChange> changes) override {
       store_.change(std::move(channel), std::move(changes));
@@ -341,7 +338,6 @@ class LateEngine final : public Engine {
     PresenceStore& store_;
   };
 
-  Engine& engine_;
   std::mt19937_64 random_;
   std::vector<Task> waiting_;
   LatePresence presence_{*this};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "hub/publication_id.h"
 
 namespace carillon {
 namespace {
@@ -51,6 +52,7 @@ MemoryEngine::MemoryEngine(const Clock& clock, Random& random, MemoryEngineOptio
       random_(random),
       options_(std::move(options)),
       presence_(clock, random),
+      state_(clock),
       presence_node_(presence_.open_node()) {
   for (Stripe& stripe : stripes_) {
     for (std::uint64_t& word : stripe.id_state) word = random_.next_u64();
@@ -95,8 +97,7 @@ Result<Receipt> MemoryEngine::publish_locked(Stripe& stripe, Draft& draft) {
 
   auto publication = std::make_unique<Publication>();
   publication->channel = std::move(draft.channel);
-  publication->time_ms = now_ms;
-  publication->id = next_uuid(stripe.id_state);
+  publication->time_ms = log == nullptr ? now_ms : std::max(now_ms, log->last_publish_ms);
   publication->event = std::move(draft.event);
   publication->payload = std::move(draft.payload);
   publication->format = draft.format;
@@ -106,10 +107,13 @@ Result<Receipt> MemoryEngine::publish_locked(Stripe& stripe, Draft& draft) {
   publication->tags = std::move(draft.tags);
   if (log != nullptr) {
     ++log->top.offset;
-    log->last_publish_ms = now_ms;
+    log->last_publish_ms = publication->time_ms;
     publication->position = log->top;
+    publication->id = publication_id(log->top, next_random(stripe.id_state));
+  } else {
+    publication->id = next_uuid(stripe.id_state);
   }
-  const Receipt receipt{.position = publication->position, .id = publication->id, .time_ms = now_ms};
+  const Receipt receipt{.position = publication->position, .id = publication->id, .time_ms = publication->time_ms};
   const PublicationPtr made(publication.release());
   if (log != nullptr) keep(*log, made);
   if (!key.empty()) {
@@ -135,6 +139,7 @@ MemoryEngine::ChannelLog* MemoryEngine::log_for(Stripe& stripe, const std::strin
 
 void MemoryEngine::keep(ChannelLog& log, PublicationPtr publication) {
   const std::int64_t now_ms = publication->time_ms;
+  log.bytes += kept_bytes(*publication);
   history_bytes_.fetch_add(kept_bytes(*publication), std::memory_order_relaxed);
   log.kept.push(std::move(publication));
   trim(log, now_ms);
@@ -143,13 +148,29 @@ void MemoryEngine::keep(ChannelLog& log, PublicationPtr publication) {
 
 void MemoryEngine::trim(ChannelLog& log, std::int64_t now_ms) {
   while (log.kept.size() > log.rule.count_max) drop_oldest(log);
+  while (log.rule.bytes_max > 0 && log.bytes > log.rule.bytes_max) drop_oldest(log);
   if (log.rule.age_max_ms == 0) return;
   while (!log.kept.empty() && log.kept.oldest()->time_ms < now_ms - log.rule.age_max_ms) drop_oldest(log);
 }
 
 void MemoryEngine::drop_oldest(ChannelLog& log) {
-  history_bytes_.fetch_sub(kept_bytes(*log.kept.oldest()), std::memory_order_relaxed);
+  const std::size_t bytes = kept_bytes(*log.kept.oldest());
+  log.bytes -= bytes;
+  history_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   log.kept.drop_oldest();
+}
+
+std::uint64_t MemoryEngine::ChannelLog::offset_at(std::int64_t time_ms) const {
+  std::size_t low = 0, high = kept.size();
+  while (low < high) {
+    const std::size_t middle = low + (high - low) / 2;
+    if (kept[middle]->time_ms < time_ms) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return oldest() + low;
 }
 
 void MemoryEngine::forget_keys(Stripe& stripe, std::int64_t now_ms) {
@@ -176,41 +197,62 @@ void MemoryEngine::history(HistoryQuery query, UniqueFunction<void(Result<Histor
   HistoryPage page;
   {
     const std::lock_guard lock(stripe.mutex);
-    ChannelLog* log = nullptr;
     if (const auto found = stripe.logs.find(query.channel); found != stripe.logs.end()) {
-      log = found->second.get();
-    }
-    if (log == nullptr) {
+      trim(*found->second, clock_.unix_ms());
+      page = page_of(*found->second, query);
+    } else {
       // A client that starts before the first publication can recover from there: that will have this epoch.
       if (options_.rule_for(query.channel).count_max > 0) page.top = Position{.epoch = epoch_.load(), .offset = 0};
       page.complete = !query.since || query.since == page.top;
-    } else {
-      trim(*log, clock_.unix_ms());
-      page.top = log->top;
-      const std::uint64_t oldest = log->top.offset - log->kept.size() + 1;  // The offset of the oldest kept.
-      std::uint64_t from = oldest, to = log->top.offset + 1;                // The wanted offsets: [from, to).
-      if (query.since) {
-        const bool same = query.since->epoch == log->top.epoch && query.since->offset <= log->top.offset;
-        if (query.reverse) {
-          to = same ? std::clamp(query.since->offset, oldest, to) : to;
-          page.complete = same && (query.since->offset > oldest || query.since->offset <= 1);
-        } else {
-          from = same ? std::max(query.since->offset + 1, oldest) : oldest;
-          page.complete = same && query.since->offset + 1 >= oldest;
-          // Positions of this epoch that never were: nothing that is kept can be said to come after them.
-          if (query.since->epoch == log->top.epoch && query.since->offset > log->top.offset) from = to;
-        }
-      }
-      const std::size_t count = std::min<std::size_t>(to - from, query.count_max);
-      page.more = count < to - from;
-      const std::uint64_t first = query.reverse ? to - count : from;
-      page.publications.reserve(count);
-      for (std::size_t i = 0; i < count; ++i) {
-        page.publications.push_back(log->kept[(query.reverse ? count - 1 - i : i) + first - oldest]);
-      }
     }
   }
   done(std::move(page));
+}
+
+HistoryPage MemoryEngine::page_of(const ChannelLog& log, const HistoryQuery& query) const {
+  HistoryPage page;
+  page.top = log.top;
+  const std::uint64_t oldest = log.oldest();
+  std::uint64_t from = oldest, to = log.top.offset + 1;  // The wanted offsets: [from, to).
+  if (query.since) {
+    const bool same = query.since->epoch == log.top.epoch && query.since->offset <= log.top.offset;
+    if (query.reverse) {
+      to = same ? std::clamp(query.since->offset, oldest, to) : to;
+      page.complete = same && (query.since->offset > oldest || query.since->offset <= 1);
+    } else {
+      from = same ? std::max(query.since->offset + 1, oldest) : oldest;
+      page.complete = same && query.since->offset + 1 >= oldest;
+      // Positions of this epoch that never were: nothing that is kept can be said to come after them.
+      if (query.since->epoch == log.top.epoch && query.since->offset > log.top.offset) from = to;
+    }
+  } else if (query.from_time_ms) {
+    (query.reverse ? to : from) = log.offset_at(*query.from_time_ms);
+  }
+  const std::size_t count = std::min<std::size_t>(to - from, query.count_max);
+  page.more = count < to - from;
+  const std::uint64_t first = query.reverse ? to - count : from;
+  page.publications.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    page.publications.push_back(log.kept[(query.reverse ? count - 1 - i : i) + first - oldest]);
+  }
+  return page;
+}
+
+void MemoryEngine::publications(std::string channel, std::vector<Uuid> ids,
+                                UniqueFunction<void(Result<std::vector<PublicationPtr>>)> done) {
+  std::vector<PublicationPtr> found(ids.size());
+  Stripe& stripe = stripe_of(channel);
+  {
+    const std::lock_guard lock(stripe.mutex);
+    const auto entry = stripe.logs.find(channel);
+    for (std::size_t i = 0; entry != stripe.logs.end() && i < ids.size(); ++i) {
+      ChannelLog& log = *entry->second;
+      trim(log, clock_.unix_ms());
+      const std::uint64_t place = offset_in(ids[i], log.top.epoch) - log.oldest();
+      if (place < log.kept.size() && log.kept[place]->id == ids[i]) found[i] = log.kept[place];
+    }
+  }
+  done(std::move(found));
 }
 
 void MemoryEngine::remove_history(std::string channel, UniqueFunction<void(Result<void>)> done) {
@@ -252,6 +294,7 @@ void MemoryEngine::channels(std::string prefix, std::string after, std::size_t c
 
 void MemoryEngine::expire() {
   const std::int64_t now_ms = clock_.unix_ms();
+  state_.expire();
   for (Stripe& stripe : stripes_) {
     const std::lock_guard lock(stripe.mutex);
     forget_keys(stripe, now_ms);

@@ -20,15 +20,10 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "engine/memory/memory_presence.h"
+#include "engine/memory/memory_state.h"
 #include "hub/engine.h"
 
 namespace carillon {
-
-// What one channel keeps.
-struct HistoryRule {
-  std::size_t count_max = 0;    // 0: no history, no positions. Beyond it the oldest goes.
-  std::int64_t age_max_ms = 0;  // 0: no limit by age.
-};
 
 struct MemoryEngineOptions {
   // All payloads, names and bookkeeping kept for history, about. Beyond it a channel that is published to loses its oldest,
@@ -69,11 +64,14 @@ class MemoryEngine final : public Engine {
   void set_events(EngineEvents& events) override { events_ = &events; }
   void publish(Draft draft, UniqueFunction<void(Result<Receipt>)> done) override;
   void history(HistoryQuery query, UniqueFunction<void(Result<HistoryPage>)> done) override;
+  void publications(std::string channel, std::vector<Uuid> ids,
+                    UniqueFunction<void(Result<std::vector<PublicationPtr>>)> done) override;
   void remove_history(std::string channel, UniqueFunction<void(Result<void>)> done) override;
   void channels(std::string prefix, std::string after, std::size_t count_max,
                 UniqueFunction<void(Result<std::vector<ChannelRecord>>)> done) override;
 
   PresenceStore& presence() override { return *presence_node_; }
+  StateStore& state() override { return state_; }
   std::size_t presence_count() const { return presence_.membership_count(); }
 
   // Drops what is too old, everywhere. To be called every few seconds, any thread; holds one stripe's lock at a time.
@@ -86,7 +84,12 @@ class MemoryEngine final : public Engine {
     HistoryRule rule;
     Position top;
     std::int64_t last_publish_ms = 0;
+    std::size_t bytes = 0;  // Of all that is kept.
     KeptPublications kept;  // Offsets without holes.
+
+    std::uint64_t oldest() const { return top.offset - kept.size() + 1; }
+    // The first offset that is not older; behind the top when all are.
+    std::uint64_t offset_at(std::int64_t time_ms) const;
   };
   struct UsedKey {
     std::string key;  // Channel, a zero byte, the client's key.
@@ -105,6 +108,7 @@ class MemoryEngine final : public Engine {
   Stripe& stripe_of(std::string_view channel) { return stripes_[(hash_name(channel) >> 20) % kStripes]; }
   ChannelLog* log_for(Stripe& stripe, const std::string& channel, const HistoryRule& rule);
   Result<Receipt> publish_locked(Stripe& stripe, Draft& draft);
+  HistoryPage page_of(const ChannelLog& log, const HistoryQuery& query) const;
   void keep(ChannelLog& log, PublicationPtr publication);
   void trim(ChannelLog& log, std::int64_t now_ms);
   void drop_oldest(ChannelLog& log);
@@ -117,6 +121,7 @@ class MemoryEngine final : public Engine {
   Random& random_;
   const MemoryEngineOptions options_;
   MemoryPresence presence_;
+  MemoryState state_;
   const std::unique_ptr<PresenceStore> presence_node_;
   EngineEvents* events_ = nullptr;
   std::array<Stripe, kStripes> stripes_;

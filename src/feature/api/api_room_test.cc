@@ -8,6 +8,7 @@
 #include "base/manual_loop.h"
 #include "engine/memory/memory_engine.h"
 #include "feature/api/openapi_document.h"
+#include "hub/engine_double.h"
 #include "hub/epoch_text.h"
 #include "hub/session_text.h"
 #include "hub/shard.h"
@@ -51,11 +52,10 @@ class ClosedRooms final : public Policy {
 };
 
 // Holds completions back when asked to, and completes on another thread.
-class LateEngine final : public Engine {
+class LateEngine final : public ForwardingEngine {
  public:
-  explicit LateEngine(Engine& inner) : inner_(inner) {}
+  using ForwardingEngine::ForwardingEngine;
 
-  void set_events(EngineEvents& events) override { inner_.set_events(events); }
   void publish(Draft draft, UniqueFunction<void(Result<Receipt>)> done) override {
     if (!late) return inner_.publish(std::move(draft), std::move(done));
     inner_.publish(std::move(draft), [this, done = std::move(done)](Result<Receipt> outcome) mutable {
@@ -66,16 +66,6 @@ class LateEngine final : public Engine {
     if (broken) return done(Error{ErrorKind::kUnavailable, "the store is away"});
     inner_.history(std::move(query), std::move(done));
   }
-  void remove_history(std::string channel, UniqueFunction<void(Result<void>)> done) override {
-    inner_.remove_history(std::move(channel), std::move(done));
-  }
-  void channels(std::string prefix, std::string after, std::size_t count_max,
-                UniqueFunction<void(Result<std::vector<ChannelRecord>>)> done) override {
-    inner_.channels(std::move(prefix), std::move(after), count_max, std::move(done));
-  }
-
-  PresenceStore& presence() override { return inner_.presence(); }
-
   void complete_in_reverse() {
     std::thread([this] {
       for (; !held_.empty(); held_.pop_back()) held_.back()();
@@ -86,7 +76,6 @@ class LateEngine final : public Engine {
   bool broken = false;
 
  private:
-  Engine& inner_;
   std::vector<Task> held_;
 };
 

@@ -6,7 +6,8 @@
 #include <thread>
 
 #include "base/manual_loop.h"
-#include "engine/memory/memory_presence.h"
+#include "engine/memory/memory_engine.h"
+#include "hub/engine_double.h"
 #include "hub/shard.h"
 #include "protocol/exchange_double.h"
 
@@ -32,20 +33,16 @@ class ZeroRandom final : public Random {
 };
 
 // Answers listings at once, with an error, or when told to.
-class MoodyEngine final : public Engine {
+class MoodyEngine final : public ForwardingEngine {
  public:
   enum class Mood { kFine, kBroken, kSilent };
+  using ForwardingEngine::ForwardingEngine;
 
-  void set_events(EngineEvents&) override {}
-  void publish(Draft, UniqueFunction<void(Result<Receipt>)> done) override { done(Receipt{}); }
-  void history(HistoryQuery, UniqueFunction<void(Result<HistoryPage>)> done) override { done(HistoryPage{}); }
-  void remove_history(std::string, UniqueFunction<void(Result<void>)> done) override { done({}); }
   void channels(std::string, std::string, std::size_t, UniqueFunction<void(Result<std::vector<ChannelRecord>>)> done) override {
     if (mood == Mood::kFine) return done(std::vector<ChannelRecord>{});
     if (mood == Mood::kBroken) return done(Error{ErrorKind::kUnavailable, "disk on fire"});
     held_ = std::move(done);
   }
-  PresenceStore& presence() override { return *presence_; }
   void answer_on_another_thread() {
     std::thread([this] { held_(std::vector<ChannelRecord>{}); }).join();
   }
@@ -54,10 +51,6 @@ class MoodyEngine final : public Engine {
 
  private:
   UniqueFunction<void(Result<std::vector<ChannelRecord>>)> held_;
-  FixedClock clock_;
-  ZeroRandom random_;
-  MemoryPresence all_presence_{clock_, random_};
-  const std::unique_ptr<PresenceStore> presence_ = all_presence_.open_node();
 };
 
 class HealthRoomTest : public testing::Test {
@@ -77,7 +70,9 @@ class HealthRoomTest : public testing::Test {
   ManualLoop loop_;
   FixedClock clock_;
   OpenPolicy policy_;
-  MoodyEngine engine_;
+  ZeroRandom random_;
+  MemoryEngine memory_{clock_, random_, {}};
+  MoodyEngine engine_{memory_};
   Hub hub_{engine_, clock_, policy_, HubOptions{}};
   ServerPhase phase_;
   MetricsSources sources_{
