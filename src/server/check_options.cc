@@ -98,6 +98,9 @@ Result<void> check_limits(const ServerOptions& options) {
     return refused(fmt::format("limits.body_bytes ({}) has no room for a publish of limits.message_bytes ({})",
                                size_text(limits.body_bytes), size_text(limits.message_bytes)));
   }
+  if (options.engine.kind == "log" && options.engine.data_dir.empty()) {
+    return refused("engine.data_dir is empty; say where the log is to be, or choose engine.kind \"memory\"");
+  }
   if (options.engine.history_bytes_max < limits.message_bytes) {
     return refused(fmt::format("engine.history_bytes_max ({}) has no room for one message of limits.message_bytes ({})",
                                size_text(options.engine.history_bytes_max), size_text(limits.message_bytes)));

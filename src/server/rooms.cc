@@ -105,8 +105,8 @@ void Rooms::open_health(Routes& routes) {
                        .started_unix_ms = runtime_.started_ms()};
   MetricsSources sources{.process = read_process_usage,
                          .websocket_connections = [this] { return runtime_.websocket_connections(); },
-                         .history_bytes = [this] { return runtime_.engine().history_bytes(); },
-                         .presence_members = [this] { return runtime_.engine().presence_count(); },
+                         .history_bytes = [this] { return runtime_.engines().memory().history_bytes(); },
+                         .presence_members = [this] { return runtime_.engines().memory().presence_count(); },
                          .more = [this](MetricsWriter& writer) { write_loop_metrics(runtime_, writer); }};
   health_ = std::make_unique<HealthRoom>(shard_.hub(), loop_, runtime_.phase(), std::move(health), std::move(sources));
   health_->add_routes(routes);

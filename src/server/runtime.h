@@ -12,7 +12,6 @@
 
 #include "carillon/result.h"
 #include "carillon/server_options.h"
-#include "engine/memory/memory_engine.h"
 #include "feature/health/server_phase.h"
 #include "hub/hub.h"
 #include "hub/shard.h"
@@ -22,6 +21,7 @@
 #include "protocol/bayeux/bayeux_common.h"
 #include "protocol/phoenix/phoenix_polls.h"
 #include "server/channel_policy.h"
+#include "server/engines.h"
 #include "transport/edge.h"
 
 namespace carillon {
@@ -41,9 +41,9 @@ class Runtime {
   // thread, before stop().
   void on_stop(Task hook) { stop_hooks_.push_back(std::move(hook)); }
 
-  Hub& hub() { return hub_; }
+  Hub& hub() { return *hub_; }
   Shard& shard(std::size_t index) { return *lanes_[index]->shard; }
-  MemoryEngine& engine() { return engine_; }
+  Engines& engines() { return *engines_; }
   Clock& clock() { return clock_; }
   Random& random() { return random_; }
   const ChannelRules& rules() const { return rules_; }
@@ -92,8 +92,8 @@ class Runtime {
   SystemRandom random_;
   const ChannelRules rules_;
   const ChannelPolicy policy_;
-  MemoryEngine engine_;
-  Hub hub_;
+  std::unique_ptr<Engines> engines_;
+  std::unique_ptr<Hub> hub_;
   EdgeShared edge_shared_;
   PeerAddress address_;
   std::vector<Task> stop_hooks_;
