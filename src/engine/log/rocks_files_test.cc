@@ -9,6 +9,7 @@
 
 #include "base/scratch_file.h"
 #include "base/simulated_disk.h"
+#include "engine/log/record_database.h"
 #include "os/system_files.h"
 
 namespace carillon {
@@ -16,69 +17,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::string key_of(int number) {
-  return fmt::format("key{:08}", number);
-}
-std::string value_of(int number) {
-  return fmt::format("{:0>{}}", number, 20 + number * 7919 % 400);
-}
-
-class Silence final : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
-
-// A database of numbered records, each written once, in order.
-class Records {
- public:
-  Records(Files& files, std::string path) : path_(std::move(path)), env_(make_rocks_env(files)) {
-    options_.env = env_.get();
-    options_.info_log = std::make_shared<Silence>();
-    options_.create_if_missing = true;
-    options_.write_buffer_size = 64 << 10;
-    options_.target_file_size_base = 64 << 10;
-    options_.level0_file_num_compaction_trigger = 2;
-    options_.max_bgerror_resume_count = 0;  // Only by Resume().
-  }
-
-  rocksdb::Options& options() { return options_; }
-  rocksdb::DB& database() { return *database_; }
-
-  rocksdb::Status open() {
-    rocksdb::DB* opened = nullptr;
-    rocksdb::Status status = rocksdb::DB::Open(options_, path_, &opened);
-    database_.reset(opened);
-    return status;
-  }
-  void close() { database_.reset(); }
-
-  rocksdb::Status write(int number, bool sync) {
-    rocksdb::WriteOptions how;
-    how.sync = sync;
-    return database_->Put(how, key_of(number), value_of(number));
-  }
-
-  // How many there are from number 0 on; every one of them must be whole, and none may be missing between.
-  int count() {
-    const std::unique_ptr<rocksdb::Iterator> at(database_->NewIterator({}));
-    int number = 0;
-    for (at->SeekToFirst(); at->Valid(); at->Next(), ++number) {
-      EXPECT_EQ(at->key().ToString(), key_of(number));
-      EXPECT_EQ(at->value().ToString(), value_of(number));
-    }
-    EXPECT_TRUE(at->status().ok()) << at->status().ToString();
-    return number;
-  }
-
- private:
-  const std::string path_;
-  const std::unique_ptr<rocksdb::Env> env_;
-  rocksdb::Options options_;
-  std::unique_ptr<rocksdb::DB> database_;
-};
-
-void write_some(Records& records, int from, int to) {
+void write_some(RecordDatabase& records, int from, int to) {
   for (int number = from; number < to; ++number) {
     const rocksdb::Status written = records.write(number, number % 100 == 99);
     ASSERT_TRUE(written.ok()) << written.ToString();
@@ -87,7 +26,7 @@ void write_some(Records& records, int from, int to) {
 
 // Through all that RocksDB asks of a file system.
 void live_and_come_back(Files& files, const std::string& root) {
-  Records records(files, root + "/db");
+  RecordDatabase records(files, root + "/db");
   ASSERT_TRUE(records.open().ok());
   write_some(records, 0, 2000);
   ASSERT_TRUE(records.database().Flush({}).ok());
@@ -96,7 +35,7 @@ void live_and_come_back(Files& files, const std::string& root) {
   ASSERT_TRUE(records.database().SyncWAL().ok());
   EXPECT_EQ(records.count(), 2500);
 
-  Records second(files, root + "/db");
+  RecordDatabase second(files, root + "/db");
   EXPECT_THAT(second.open().ToString(), HasSubstr("LOCK"));
 
   rocksdb::Checkpoint* made = nullptr;
@@ -104,7 +43,7 @@ void live_and_come_back(Files& files, const std::string& root) {
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
   const rocksdb::Status copied = checkpoint->CreateCheckpoint(root + "/copy");
   ASSERT_TRUE(copied.ok()) << copied.ToString();
-  Records copy(files, root + "/copy");
+  RecordDatabase copy(files, root + "/copy");
   ASSERT_TRUE(copy.open().ok());
   EXPECT_EQ(copy.count(), 2500);
 
@@ -158,7 +97,7 @@ TEST(RocksFiles, ErrorsAreWhatRocksDbExpectsOfAFileSystem) {
 
 // One life of a database, which ends when power is lost before some change of the disk. Answers how many records were synced.
 int write_until_power_is_lost(SimulatedDisk& disk, std::uint64_t seed) {
-  Records records(disk, "/db");
+  RecordDatabase records(disk, "/db");
   int synced = 0;
   disk.lose_power_before_change(1 + seed * 37 % 3000);
   if (!records.open().ok()) return 0;
@@ -179,7 +118,7 @@ TEST(RocksFiles, EverySyncedWriteSurvivesLossOfPower) {
     const int synced = write_until_power_is_lost(disk, seed);
     disk.restore_power();
 
-    Records records(disk, "/db");
+    RecordDatabase records(disk, "/db");
     const rocksdb::Status opened = records.open();
     ASSERT_TRUE(opened.ok()) << opened.ToString();
     const int there = records.count();
@@ -193,7 +132,7 @@ TEST(RocksFiles, EverySyncedWriteSurvivesLossOfPower) {
 
 TEST(RocksFiles, AFullDiskFailsWritesUntilThereIsRoomAgain) {
   SimulatedDisk disk(7);
-  Records records(disk, "/db");
+  RecordDatabase records(disk, "/db");
   ASSERT_TRUE(records.open().ok());
   disk.set_capacity(300'000);
   int number = 0;
@@ -217,7 +156,7 @@ TEST(RocksFiles, AFullDiskFailsWritesUntilThereIsRoomAgain) {
 
 TEST(RocksFiles, AfterAFailedSyncNothingIsWritten) {
   SimulatedDisk disk(7);
-  Records records(disk, "/db");
+  RecordDatabase records(disk, "/db");
   ASSERT_TRUE(records.open().ok());
   ASSERT_TRUE(records.write(0, true).ok());
   disk.fail_next({.operation = DiskOperation::kSync, .error = {ErrorKind::kInternal, "broken"}, .path_part = ".log"});
