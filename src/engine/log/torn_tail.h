@@ -1,7 +1,35 @@
+// What a crash, a full disk or a loss of power does to RocksDB's write-ahead logs, undone before RocksDB opens them.
+//
+// A log whose last record is not whole is cut behind the last that is; RocksDB can then be told to accept nothing but whole
+// logs (WALRecoveryMode::kAbsoluteConsistency), so that other damage never passes for such an end:
+//
+// - Bytes that are no record, with a whole record behind them in the same log.
+// - Bytes that are no record at the end of a log, when a newer log has records. An end that is merely missing is no damage
+// there: a
+//   full disk leaves one, and RocksDB goes on in the next log.
+//
+// Logs that RocksDB does not need any more, by its manifest, are left alone, whatever is in them.
 #pragma once
+
 #include <string>
+#include <vector>
+
 #include "base/file.h"
+
 namespace carillon {
-struct TailReport { std::string file; std::uint64_t offset = 0; std::uint64_t bytes_cut = 0; };
-inline Result<TailReport> cut_torn_tail(Files&, const std::string&) { return TailReport{}; }
-}
+
+struct TailCut {
+  std::string file;  // Its path.
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;  // How many there were behind.
+};
+
+struct TailReport {
+  std::vector<TailCut> cuts;  // The newest log's first.
+};
+
+// Nothing is cut when it answers kCorrupt (damage, as above; the text names file and offset). Else the errors of Files. Cuts
+// are synced; a crash within leaves what the next call finishes. No process may have the database open.
+Result<TailReport> cut_torn_tail(Files& files, const std::string& directory);
+
+}  // namespace carillon
