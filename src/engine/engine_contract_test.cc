@@ -2,18 +2,16 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <filesystem>
 #include <future>
 #include <map>
 #include <mutex>
 #include <set>
 #include <thread>
 
-#include "base/scratch_file.h"
+#include "base/simulated_disk.h"
 #include "engine/log/log_engine.h"
 #include "engine/memory/hub_double.h"
 #include "engine/memory/memory_engine.h"
-#include "os/system_files.h"
 
 namespace carillon {
 namespace {
@@ -43,7 +41,6 @@ class EngineContract : public testing::TestWithParam<Kind> {
   ~EngineContract() override {
     engine_ = nullptr;
     log_.reset();
-    std::filesystem::remove_all(directory_.path());
   }
 
   void make(Settings settings = {}, HistoryRule rule = {.count_max = 100}) {
@@ -57,13 +54,13 @@ class EngineContract : public testing::TestWithParam<Kind> {
     engine_ = memory_.get();
     if (GetParam() != Kind::kMemory) {
       LogEngineOptions options;
-      options.store.directory = directory_.path();
+      options.store.directory = "/log";
       options.writer.idempotency_ms = settings.idempotency_ms;
       options.writer.channels_max = settings.channels_max;
       options.writer.channel_idle_ms = settings.channel_idle_ms;
       options.readers = GetParam() == Kind::kLog ? 0 : 2;
       options.rule_for = rule_for;
-      auto log = LogEngine::open(files_, clock_, random_, *memory_, options);
+      auto log = LogEngine::open(disk_, clock_, random_, *memory_, options);
       ASSERT_TRUE(log) << log.error().text;
       log_ = *std::move(log);
       engine_ = log_.get();
@@ -128,8 +125,7 @@ class EngineContract : public testing::TestWithParam<Kind> {
   FixedClock clock_;
   SeededRandom random_{1};
   Heard heard_;
-  SystemFiles files_;
-  ScratchFile directory_;
+  SimulatedDisk disk_{1};
   std::unique_ptr<MemoryEngine> memory_;
   std::unique_ptr<LogEngine> log_;
   Engine* engine_ = nullptr;

@@ -4,6 +4,7 @@
 #include <rocksdb/compaction_filter.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
@@ -60,6 +61,12 @@ std::string_view view(const rocksdb::Slice& text) {
   return {text.data(), text.size()};
 }
 
+std::string parent_of(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+}
+
 // The first key behind all that begin with the prefix; empty when there is none.
 std::string end_of(std::string_view prefix) {
   std::string end(prefix);
@@ -80,6 +87,12 @@ class StoreLog final : public rocksdb::Logger {
     std::vsnprintf(line, sizeof line, format, arguments);
     log_warning("the log's store says: {}", line);
   }
+};
+
+// The writer asks for recovery itself, more often than RocksDB would.
+class NoRecoveryByItself final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* by_itself) override { *by_itself = false; }
 };
 
 // Drops what has expired when files are rewritten; until then reading does not show it.
@@ -253,6 +266,8 @@ rocksdb::DBOptions database_options(rocksdb::Env* env) {
   // A torn tail was cut before; what is damaged now is older.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kAbsoluteConsistency;
   options.info_log = std::make_shared<StoreLog>();
+  options.max_bgerror_resume_count = 0;
+  options.listeners.push_back(std::make_shared<NoRecoveryByItself>());
   options.max_open_files = 256;
   options.max_background_jobs = 2;
   options.max_total_wal_size = 256u << 20;  // So much is read again after a crash.
@@ -276,6 +291,7 @@ Result<std::unique_ptr<LogStore>> LogStore::open(Files& files, const Clock& cloc
     if (info.error().kind != ErrorKind::kNotFound) return info.error();
     if (!options.make) return Error{ErrorKind::kNotFound, fmt::format("there is no log in {}", options.directory)};
     if (const Result<void> made = files.make_directory(options.directory); !made) return made.error();
+    if (const Result<void> synced = files.sync_directory(parent_of(options.directory)); !synced) return synced.error();
   } else if (!info->directory) {
     return Error{ErrorKind::kInvalid, fmt::format("{} is a file; the log needs a directory", options.directory)};
   }
@@ -295,9 +311,9 @@ Result<std::unique_ptr<LogStore>> LogStore::open(Files& files, const Clock& cloc
   if (!tail && tail.error().kind == ErrorKind::kCorrupt)
     return database.error_of(rocksdb::Status::Corruption(tail.error().text));
   if (!tail) return tail.error();
-  if (tail->bytes_cut > 0) {
-    log_warning("the log was not closed: {} bytes of an unfinished write were cut off file={} offset={}", tail->bytes_cut,
-                tail->file, tail->offset);
+  for (const TailCut& cut : tail->cuts) {
+    log_warning("the log ended in an unfinished write, which was cut off bytes={} file={} offset={}", cut.bytes, cut.file,
+                cut.offset);
   }
 
   database.env = make_rocks_env(files);
