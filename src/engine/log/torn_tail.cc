@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <optional>
 
 #include "engine/log/log_records.h"
@@ -44,35 +45,59 @@ Result<std::vector<Log>> needed_logs(Files& files, const std::string& directory)
   return logs;
 }
 
-Error damage(const Log& log, std::uint64_t offset, std::string_view what_follows) {
-  return Error{ErrorKind::kCorrupt,
-               fmt::format("the write-ahead log {} is damaged at byte {}: {}", log.path, offset, what_follows)};
+Error damage(const Log& log, std::uint64_t offset, std::string_view what) {
+  return Error{ErrorKind::kCorrupt, fmt::format("the write-ahead log {} is damaged at byte {}: {}", log.path, offset, what)};
 }
 
-// What is to be cut off a log, if anything.
-Result<std::optional<TailCut>> torn_tail_of(Files& files, const Log& log, bool& newer_has_records) {
+// The sequence numbers of a log's records, which number the changes of the database.
+struct Sequences {
+  std::uint64_t first = 0;
+  std::uint64_t end = 0;  // That of the change after the last; 0 when the log has no records.
+
+  // A record begins with its first change's number (8 bytes) and how many there are (4).
+  void add(std::string_view record) {
+    std::uint64_t number = 0;
+    std::uint32_t count = 0;
+    if (record.size() < sizeof number + sizeof count) return;
+    std::memcpy(&number, record.data(), sizeof number);
+    std::memcpy(&count, record.data() + sizeof number, sizeof count);
+    if (end == 0) first = number;
+    end = number + count;
+  }
+};
+
+Result<Sequences> read_all(LogRecords& records) {
+  Sequences sequences;
+  for (;;) {
+    const Result<std::optional<std::string_view>> record = records.next();
+    if (!record) return record.error();
+    if (!*record) return sequences;
+    sequences.add(**record);
+  }
+}
+
+// What is to be cut off a log, if anything. `newer`: of the next log that has records, if there is one; then of this one.
+Result<std::optional<TailCut>> torn_tail_of(Files& files, const Log& log, std::optional<Sequences>& newer) {
   const Result<FileInfo> info = files.info(log.path);
   if (!info) return info.error();
   const Result<std::unique_ptr<FileForReading>> file = files.read_from(log.path);
   if (!file) return file.error();
   LogRecords records(**file, info->size, log.number);
-  bool has_records = false;
-  for (;;) {
-    const Result<std::optional<std::string_view>> record = records.next();
-    if (!record) return record.error();
-    if (!*record) break;
-    has_records = true;
-  }
-  const bool newest = !newer_has_records;
-  newer_has_records = newer_has_records || has_records;
-  if (records.end() == LogRecords::End::kWhole) return std::optional<TailCut>();
+  const Result<Sequences> sequences = read_all(records);
+  if (!sequences) return sequences.error();
 
-  const Result<bool> another = records.another_follows();
+  const bool whole = records.end() == LogRecords::End::kWhole;
+  const Result<bool> another = whole ? Result<bool>(false) : records.another_follows();
   if (!another) return another.error();
   if (*another) return damage(log, records.stopped_at(), "whole records lie behind it in the same log");
-  if (records.end() == LogRecords::End::kDamaged && !newest) {
+  if (newer && records.end() == LogRecords::End::kDamaged) {
     return damage(log, records.stopped_at(), "it is the end of this log, but newer logs have records");
   }
+  if (newer && sequences->end < newer->first) {
+    return damage(log, records.whole_end(), "records are missing between its end and the beginning of the next log");
+  }
+  if (sequences->end > 0) newer = *sequences;
+  if (whole) return std::optional<TailCut>();
   return std::optional<TailCut>({log.path, records.whole_end(), info->size - records.whole_end()});
 }
 
@@ -90,9 +115,9 @@ Result<TailReport> cut_torn_tail(Files& files, const std::string& directory) {
   const Result<std::vector<Log>> logs = needed_logs(files, directory);
   if (!logs) return logs.error();
   TailReport report;
-  bool newer_has_records = false;
+  std::optional<Sequences> newer;
   for (const Log& log : *logs) {
-    Result<std::optional<TailCut>> tail = torn_tail_of(files, log, newer_has_records);
+    Result<std::optional<TailCut>> tail = torn_tail_of(files, log, newer);
     if (!tail) return tail.error();
     if (*tail) report.cuts.push_back(std::move(**tail));
   }

@@ -7,6 +7,9 @@
 // - Bytes that are no record at the end of a log, when a newer log has records. An end that is merely missing is no damage
 // there: a
 //   full disk leaves one, and RocksDB goes on in the next log.
+// - A newer log that does not go on where the older one ends, by the sequence numbers of their records: what lay between is
+// lost.
+//   Loss of power can do that to records of which none was synced.
 //
 // Logs that RocksDB does not need any more, by its manifest, are left alone, whatever is in them.
 #pragma once
