@@ -39,7 +39,7 @@ Result<std::vector<Log>> needed_logs(Files& files, const std::string& directory)
   std::vector<Log> logs;
   for (const std::string& name : *names) {
     const auto number = log_number_of(name);
-    if (number && *number >= *first) logs.push_back({*number, directory + "/" + name});
+    if (number && *number >= *first) logs.push_back({*number, fmt::format("{}/{}", directory, name)});
   }
   std::ranges::sort(logs, std::greater(), &Log::number);
   return logs;
@@ -104,8 +104,8 @@ Result<std::optional<TailCut>> torn_tail_of(Files& files, const Log& log, std::o
 Result<void> cut(Files& files, const TailCut& tail) {
   const Result<std::unique_ptr<FileForAppend>> file = files.append_to(tail.file);
   if (!file) return file.error();
-  if (const Result<void> cut = (*file)->truncate(tail.offset); !cut) return cut;
-  if (const Result<void> synced = (*file)->sync(); !synced) return synced;
+  if (Result<void> cut = (*file)->truncate(tail.offset); !cut) return cut;
+  if (Result<void> synced = (*file)->sync(); !synced) return synced;
   return (*file)->close();
 }
 
