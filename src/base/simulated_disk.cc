@@ -94,24 +94,24 @@ class SimulatedDisk::OpenForAppend final : public FileForAppend {
 
   Result<void> append(std::string_view bytes) override {
     const std::lock_guard lock(disk_.mutex_);
-    if (const Result<void> open = still_open(); !open) return open;
+    if (Result<void> open = still_open(); !open) return open;
     return disk_.append(*node_, path_, bytes);
   }
   Result<void> sync() override {
     const std::lock_guard lock(disk_.mutex_);
-    if (const Result<void> open = still_open(); !open) return open;
+    if (Result<void> open = still_open(); !open) return open;
     return disk_.sync(*node_, path_);
   }
   Result<void> truncate(std::uint64_t size) override {
     const std::lock_guard lock(disk_.mutex_);
-    if (const Result<void> open = still_open(); !open) return open;
-    if (const Result<void> may = disk_.obstacle_to_change(DiskOperation::kAppend, path_); !may) return may;
+    if (Result<void> open = still_open(); !open) return open;
+    if (Result<void> may = disk_.obstacle_to_change(DiskOperation::kAppend, path_); !may) return may;
     node_->truncate(size);
     return {};
   }
   Result<void> close() override {
     const std::lock_guard lock(disk_.mutex_);
-    if (const Result<void> open = still_open(); !open) return open;
+    if (Result<void> open = still_open(); !open) return open;
     closed_ = true;
     return {};
   }
@@ -142,7 +142,7 @@ class SimulatedDisk::OpenForReading final : public FileForReading {
   Result<std::size_t> read(std::uint64_t offset, std::span<char> into) const override {
     const std::lock_guard lock(disk_.mutex_);
     if (boot_ != disk_.boots_) return error_at(ErrorKind::kInternal, path_, "it was opened before the power was lost");
-    if (const Result<void> may = disk_.obstacle(DiskOperation::kRead, path_); !may) return may.error();
+    if (Result<void> may = disk_.obstacle(DiskOperation::kRead, path_); !may) return may.error();
     ++disk_.counts_.reads;
     if (offset >= node_->bytes.size()) return std::size_t{0};
     return node_->bytes.copy(into.data(), into.size(), offset);
@@ -324,7 +324,7 @@ Result<void> SimulatedDisk::append(Node& node, const std::string& path, std::str
 }
 
 Result<void> SimulatedDisk::sync(Node& node, const std::string& path) {
-  const Result<void> may = obstacle_to_change(DiskOperation::kSync, path);
+  Result<void> may = obstacle_to_change(DiskOperation::kSync, path);
   if (!power_) return may;
   ++counts_.syncs;
   if (!may) node.sync_failed = true;
@@ -367,7 +367,7 @@ void SimulatedDisk::change_name(NameChange change) {
 }
 
 Result<SimulatedDisk::NodePtr> SimulatedDisk::find_or_make(const std::string& path) {
-  if (const Result<void> may = obstacle_to_change(DiskOperation::kName, path); !may) return may.error();
+  if (Result<void> may = obstacle_to_change(DiskOperation::kName, path); !may) return may.error();
   Result<Place> place = place_of(path);
   if (!place) return place.error();
   NodePtr node = place->node();
@@ -431,7 +431,7 @@ Result<std::vector<std::string>> SimulatedDisk::list(const std::string& director
 
 Result<void> SimulatedDisk::make_directory(const std::string& path) {
   const std::lock_guard lock(mutex_);
-  if (const Result<void> may = obstacle_to_change(DiskOperation::kName, path); !may) return may;
+  if (Result<void> may = obstacle_to_change(DiskOperation::kName, path); !may) return may;
   Result<Place> place = place_of(path);
   if (!place) return place.error();
   if (place->node() != nullptr) return error_at(ErrorKind::kConflict, path, "it exists");
@@ -453,7 +453,7 @@ Result<void> SimulatedDisk::remove(const std::string& path) {
 }
 
 Result<void> SimulatedDisk::take_name(const std::string& path, bool directory) {
-  if (const Result<void> may = obstacle_to_change(DiskOperation::kName, path); !may) return may;
+  if (Result<void> may = obstacle_to_change(DiskOperation::kName, path); !may) return may;
   Result<Place> place = place_of(path);
   if (!place) return place.error();
   NodePtr node = place->node();
@@ -466,7 +466,7 @@ Result<void> SimulatedDisk::take_name(const std::string& path, bool directory) {
 
 Result<void> SimulatedDisk::rename(const std::string& from, const std::string& to) {
   const std::lock_guard lock(mutex_);
-  if (const Result<void> may = obstacle_to_change(DiskOperation::kName, to); !may) return may;
+  if (Result<void> may = obstacle_to_change(DiskOperation::kName, to); !may) return may;
   Result<Place> source = place_of(from);
   Result<Place> target = place_of(to);
   if (!source) return source.error();
@@ -485,7 +485,7 @@ Result<void> SimulatedDisk::rename(const std::string& from, const std::string& t
 
 Result<void> SimulatedDisk::link(const std::string& from, const std::string& to) {
   const std::lock_guard lock(mutex_);
-  if (const Result<void> may = obstacle_to_change(DiskOperation::kName, to); !may) return may;
+  if (Result<void> may = obstacle_to_change(DiskOperation::kName, to); !may) return may;
   Result<NodePtr> node = find(from);
   if (!node) return node.error();
   if ((*node)->directory) return error_at(ErrorKind::kForbidden, from, "it is a directory");
@@ -498,7 +498,7 @@ Result<void> SimulatedDisk::link(const std::string& from, const std::string& to)
 
 Result<void> SimulatedDisk::sync_directory(const std::string& path) {
   const std::lock_guard lock(mutex_);
-  if (const Result<void> may = obstacle_to_change(DiskOperation::kSync, path); !may) return may;
+  if (Result<void> may = obstacle_to_change(DiskOperation::kSync, path); !may) return may;
   const Result<NodePtr> node = find(path);
   if (!node) return node.error();
   if (!(*node)->directory) return error_at(ErrorKind::kInvalid, path, "it is no directory");

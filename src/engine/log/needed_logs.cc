@@ -89,11 +89,11 @@ class LogNumbers {
     while (!fields.at_end()) {
       switch (const std::uint64_t tag = fields.number()) {
         case kLogNumber: log_number = fields.number(); break;
+        case kLastSequence: last_sequence_ = std::max(last_sequence_, fields.number()); break;
         case kMinLogNumberToKeep: kept_from_ = std::max(kept_from_, fields.number()); break;
         case kColumnFamily: family = fields.number(); break;
         case kColumnFamilyDrop: dropped = true; break;
         case kNextFileNumber:
-        case kLastSequence:
         case kPreviousLogNumber:
         case kMaxColumnFamily:
         case kInAtomicGroup: fields.skip_numbers(1); break;
@@ -113,6 +113,7 @@ class LogNumbers {
     return fields.good();
   }
 
+  std::uint64_t last_sequence() const { return last_sequence_; }
   std::uint64_t first_needed() const {
     std::optional<std::uint64_t> unflushed;
     for (const auto& [family, log] : families_) unflushed = std::min(unflushed.value_or(log), log);
@@ -122,6 +123,7 @@ class LogNumbers {
  private:
   std::map<std::uint64_t, std::uint64_t> families_;  // The first log with records that are in no table of the family.
   std::uint64_t kept_from_ = 0;
+  std::uint64_t last_sequence_ = 0;
 };
 
 // The manifest's name, which CURRENT holds with a line's end; empty if there is none.
@@ -140,15 +142,15 @@ Result<std::string> manifest_name(Files& files, const std::string& directory) {
 
 }  // namespace
 
-Result<std::uint64_t> first_needed_log(Files& files, const std::string& directory) {
+Result<NeededLogs> read_needed_logs(Files& files, const std::string& directory) {
   const Result<std::string> name = manifest_name(files, directory);
   if (!name) return name.error();
-  if (name->empty()) return std::uint64_t{0};
-  const std::string path = directory + "/" + *name;
-  const Result<FileInfo> info = files.info(path);
-  if (!info && info.error().kind == ErrorKind::kNotFound) return std::uint64_t{0};
+  if (name->empty()) return NeededLogs();
+  const NeededLogs all{.manifest = directory + "/" + *name};
+  const Result<FileInfo> info = files.info(all.manifest);
+  if (!info && info.error().kind == ErrorKind::kNotFound) return NeededLogs();
   if (!info) return info.error();
-  const Result<std::unique_ptr<FileForReading>> file = files.read_from(path);
+  const Result<std::unique_ptr<FileForReading>> file = files.read_from(all.manifest);
   if (!file) return file.error();
 
   LogRecords records(**file, info->size, 0);
@@ -157,9 +159,9 @@ Result<std::uint64_t> first_needed_log(Files& files, const std::string& director
     const Result<std::optional<std::string_view>> record = records.next();
     if (!record) return record.error();
     if (!*record) break;
-    if (!numbers.add(**record)) return std::uint64_t{0};
+    if (!numbers.add(**record)) return all;
   }
-  return numbers.first_needed();
+  return NeededLogs{.manifest = all.manifest, .first = numbers.first_needed(), .last_sequence = numbers.last_sequence()};
 }
 
 }  // namespace carillon

@@ -4,14 +4,23 @@
 // synced, and need not be.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <string>
 
 #include "base/file.h"
 
 namespace carillon {
 
-// The smallest number of a log that RocksDB would read. 0, so all of them, when there is no manifest or not all of it is
-// understood: that errs on the side of looking at too many. An error only when the disk has one.
-Result<std::uint64_t> first_needed_log(Files& files, const std::string& directory);
+struct NeededLogs {
+  std::string manifest;     // Its path; empty if there is none.
+  std::uint64_t first = 0;  // The smallest number of a log that RocksDB would read.
+  // No record of a table has a higher sequence number; so the needed logs begin with the next one or before.
+  std::uint64_t last_sequence = std::numeric_limits<std::uint64_t>::max();
+};
+
+// Without a manifest, or when not all of it is understood, nothing is ruled out: every log is needed, with any numbers. A
+// manifest is read as far as its records are whole. An error only when the disk has one.
+Result<NeededLogs> read_needed_logs(Files& files, const std::string& directory);
 
 }  // namespace carillon

@@ -13,9 +13,9 @@ class NeededLogsTest : public ::testing::Test {
   NeededLogsTest() { EXPECT_TRUE(records_.open().ok()); }
 
   std::uint64_t first_needed() {
-    const auto first = first_needed_log(disk_, "/db");
-    EXPECT_TRUE(first) << first.error().text;
-    return first ? *first : 0;
+    const auto needed = read_needed_logs(disk_, "/db");
+    EXPECT_TRUE(needed) << needed.error().text;
+    return needed ? needed->first : 0;
   }
   // The first that RocksDB itself would not remove.
   std::uint64_t first_kept() {
@@ -32,8 +32,8 @@ class NeededLogsTest : public ::testing::Test {
 };
 
 TEST_F(NeededLogsTest, WithoutAManifestAllAreNeeded) {
-  EXPECT_EQ(*first_needed_log(disk_, "/"), 0u);
-  EXPECT_EQ(*first_needed_log(disk_, "/none"), 0u);
+  EXPECT_EQ(read_needed_logs(disk_, "/")->first, 0u);
+  EXPECT_EQ(read_needed_logs(disk_, "/none")->manifest, "");
 }
 
 TEST_F(NeededLogsTest, ALogIsNeededUntilItsRecordsLieInTables) {
@@ -44,6 +44,15 @@ TEST_F(NeededLogsTest, ALogIsNeededUntilItsRecordsLieInTables) {
   write_some(10, 20);
   EXPECT_GT(first_kept(), before);
   EXPECT_EQ(first_needed(), first_kept());
+}
+
+TEST_F(NeededLogsTest, NoTableHasALaterRecordThanTheLastSequenceNumber) {
+  EXPECT_EQ(read_needed_logs(disk_, "/db")->last_sequence, 0u);
+  write_some(0, 10);
+  ASSERT_TRUE(records_.database().Flush({}).ok());
+  write_some(10, 20);
+  EXPECT_GE(read_needed_logs(disk_, "/db")->last_sequence, 10u);
+  EXPECT_LE(read_needed_logs(disk_, "/db")->last_sequence, 20u);
 }
 
 TEST_F(NeededLogsTest, ManyTablesAndCompactionsAreUnderstood) {

@@ -95,41 +95,6 @@ TEST(RocksFiles, ErrorsAreWhatRocksDbExpectsOfAFileSystem) {
   EXPECT_THAT(broken.ToString(), HasSubstr("broken a"));
 }
 
-// One life of a database, which ends when power is lost before some change of the disk. Answers how many records were synced.
-int write_until_power_is_lost(SimulatedDisk& disk, std::uint64_t seed) {
-  RecordDatabase records(disk, "/db");
-  int synced = 0;
-  disk.lose_power_before_change(1 + seed * 37 % 3000);
-  if (!records.open().ok()) return 0;
-  for (int number = 0; disk.has_power(); ++number) {
-    const bool sync = number % (1 + static_cast<int>(seed) % 7) == 0;
-    if (records.write(number, sync).ok() && sync) synced = number + 1;
-  }
-  return synced;
-}
-
-TEST(RocksFiles, EverySyncedWriteSurvivesLossOfPower) {
-  int most = 0;
-  for (std::uint64_t seed = 0; seed < 40; ++seed) {
-    SCOPED_TRACE(fmt::format("seed {}", seed));
-    SimulatedDisk disk(seed);
-    ASSERT_TRUE(disk.make_directory("/db"));
-    ASSERT_TRUE(disk.sync_directory("/"));
-    const int synced = write_until_power_is_lost(disk, seed);
-    disk.restore_power();
-
-    RecordDatabase records(disk, "/db");
-    const rocksdb::Status opened = records.open();
-    ASSERT_TRUE(opened.ok()) << opened.ToString();
-    const int there = records.count();
-    EXPECT_GE(there, synced);
-    EXPECT_TRUE(records.write(there, true).ok());
-    EXPECT_EQ(records.count(), there + 1);
-    most = std::max(most, synced);
-  }
-  EXPECT_GT(most, 500);  // Some of the lives were long enough for flushes and compactions.
-}
-
 TEST(RocksFiles, AFullDiskFailsWritesUntilThereIsRoomAgain) {
   SimulatedDisk disk(7);
   RecordDatabase records(disk, "/db");

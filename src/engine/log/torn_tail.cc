@@ -30,23 +30,21 @@ struct Log {
   std::string path;
 };
 
-// The newest first.
-Result<std::vector<Log>> needed_logs(Files& files, const std::string& directory) {
+// Those from number `first` on, the newest first.
+Result<std::vector<Log>> logs_from(Files& files, const std::string& directory, std::uint64_t first) {
   const Result<std::vector<std::string>> names = files.list(directory);
   if (!names) return names.error();
-  const Result<std::uint64_t> first = first_needed_log(files, directory);
-  if (!first) return first.error();
   std::vector<Log> logs;
   for (const std::string& name : *names) {
     const auto number = log_number_of(name);
-    if (number && *number >= *first) logs.push_back({*number, directory + "/" + name});
+    if (number && *number >= first) logs.push_back({*number, fmt::format("{}/{}", directory, name)});
   }
   std::ranges::sort(logs, std::greater(), &Log::number);
   return logs;
 }
 
-Error damage(const Log& log, std::uint64_t offset, std::string_view what) {
-  return Error{ErrorKind::kCorrupt, fmt::format("the write-ahead log {} is damaged at byte {}: {}", log.path, offset, what)};
+Error damage(const std::string& path, std::uint64_t offset, std::string_view what) {
+  return Error{ErrorKind::kCorrupt, fmt::format("{} is damaged at byte {}: {}", path, offset, what)};
 }
 
 // The sequence numbers of a log's records, which number the changes of the database.
@@ -66,65 +64,112 @@ struct Sequences {
   }
 };
 
-Result<Sequences> read_all(LogRecords& records) {
+// How a file of records ends.
+struct FileEnd {
+  LogRecords::End end = LogRecords::End::kWhole;
+  std::uint64_t stopped_at = 0;
+  std::uint64_t whole_end = 0;
+  std::uint64_t size = 0;
+  Sequences sequences;  // Of a write-ahead log.
+};
+
+// kCorrupt if there are records behind what is none.
+Result<FileEnd> end_of(Files& files, const std::string& path, std::uint64_t log_number) {
+  const Result<FileInfo> info = files.info(path);
+  if (!info) return info.error();
+  const Result<std::unique_ptr<FileForReading>> file = files.read_from(path);
+  if (!file) return file.error();
+  LogRecords records(**file, info->size, log_number);
   Sequences sequences;
   for (;;) {
     const Result<std::optional<std::string_view>> record = records.next();
     if (!record) return record.error();
-    if (!*record) return sequences;
+    if (!*record) break;
     sequences.add(**record);
   }
-}
-
-// What is to be cut off a log, if anything. `newer`: of the next log that has records, if there is one; then of this one.
-Result<std::optional<TailCut>> torn_tail_of(Files& files, const Log& log, std::optional<Sequences>& newer) {
-  const Result<FileInfo> info = files.info(log.path);
-  if (!info) return info.error();
-  const Result<std::unique_ptr<FileForReading>> file = files.read_from(log.path);
-  if (!file) return file.error();
-  LogRecords records(**file, info->size, log.number);
-  const Result<Sequences> sequences = read_all(records);
-  if (!sequences) return sequences.error();
-
   const bool whole = records.end() == LogRecords::End::kWhole;
   const Result<bool> another = whole ? Result<bool>(false) : records.another_follows();
   if (!another) return another.error();
-  if (*another) return damage(log, records.stopped_at(), "whole records lie behind it in the same log");
-  if (newer && records.end() == LogRecords::End::kDamaged) {
-    return damage(log, records.stopped_at(), "it is the end of this log, but newer logs have records");
-  }
-  if (newer && sequences->end < newer->first) {
-    return damage(log, records.whole_end(), "records are missing between its end and the beginning of the next log");
-  }
-  if (sequences->end > 0) newer = *sequences;
-  if (whole) return std::optional<TailCut>();
-  return std::optional<TailCut>({log.path, records.whole_end(), info->size - records.whole_end()});
+  if (*another) return damage(path, records.stopped_at(), "whole records lie behind it in the same file");
+  return FileEnd{records.end(), records.stopped_at(), records.whole_end(), info->size, sequences};
 }
+
+// Looks at the files of one database, the newest first, and gathers what is to be cut.
+class TailSearch {
+ public:
+  explicit TailSearch(Files& files) : files_(files) {}
+
+  Result<void> look_at_manifest(const std::string& path) {
+    const Result<FileEnd> found = end_of(files_, path, 0);
+    if (!found) return found.error();
+    plan_cut(path, *found);
+    return {};
+  }
+
+  Result<void> look_at(const Log& log) {
+    const Result<FileEnd> found = end_of(files_, log.path, log.number);
+    if (!found) return found.error();
+    if (newer_ && found->end == LogRecords::End::kDamaged) {
+      return damage(log.path, found->stopped_at, "it is the end of this log, but newer logs have records");
+    }
+    if (newer_ && found->sequences.end < newer_->first) {
+      return damage(log.path, found->whole_end, "records are missing between its end and the beginning of the next log");
+    }
+    if (found->sequences.end > 0) {
+      newer_ = found->sequences;
+      oldest_ = log.path;
+    }
+    plan_cut(log.path, *found);
+    return {};
+  }
+
+  // Once all are looked at. `last_sequence`: as NeededLogs has it.
+  Result<void> look_at_gap(std::uint64_t last_sequence) const {
+    if (!newer_ || newer_->first - 1 <= last_sequence) return {};
+    return damage(oldest_, 0, "records are missing between the database's tables and the beginning of this log");
+  }
+
+  const TailReport& report() const { return report_; }
+
+ private:
+  void plan_cut(const std::string& path, const FileEnd& found) {
+    if (found.end != LogRecords::End::kWhole) report_.cuts.push_back({path, found.whole_end, found.size - found.whole_end});
+  }
+
+  Files& files_;
+  TailReport report_;
+  std::optional<Sequences> newer_;  // Of the log with records that was looked at last, if there was one.
+  std::string oldest_;              // That log's path.
+};
 
 Result<void> cut(Files& files, const TailCut& tail) {
   const Result<std::unique_ptr<FileForAppend>> file = files.append_to(tail.file);
   if (!file) return file.error();
-  if (const Result<void> cut = (*file)->truncate(tail.offset); !cut) return cut;
-  if (const Result<void> synced = (*file)->sync(); !synced) return synced;
+  if (Result<void> cut = (*file)->truncate(tail.offset); !cut) return cut;
+  if (Result<void> synced = (*file)->sync(); !synced) return synced;
   return (*file)->close();
 }
 
 }  // namespace
 
 Result<TailReport> cut_torn_tail(Files& files, const std::string& directory) {
-  const Result<std::vector<Log>> logs = needed_logs(files, directory);
+  const Result<NeededLogs> needed = read_needed_logs(files, directory);
+  if (!needed) return needed.error();
+  const Result<std::vector<Log>> logs = logs_from(files, directory, needed->first);
   if (!logs) return logs.error();
-  TailReport report;
-  std::optional<Sequences> newer;
+
+  TailSearch search(files);
+  if (!needed->manifest.empty()) {
+    if (Result<void> good = search.look_at_manifest(needed->manifest); !good) return good.error();
+  }
   for (const Log& log : *logs) {
-    Result<std::optional<TailCut>> tail = torn_tail_of(files, log, newer);
-    if (!tail) return tail.error();
-    if (*tail) report.cuts.push_back(std::move(**tail));
+    if (Result<void> good = search.look_at(log); !good) return good.error();
   }
-  for (const TailCut& tail : report.cuts) {
-    if (const Result<void> done = cut(files, tail); !done) return done.error();
+  if (Result<void> good = search.look_at_gap(needed->last_sequence); !good) return good.error();
+  for (const TailCut& tail : search.report().cuts) {
+    if (Result<void> done = cut(files, tail); !done) return done.error();
   }
-  return report;
+  return search.report();
 }
 
 }  // namespace carillon

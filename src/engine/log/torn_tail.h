@@ -7,11 +7,12 @@
 // - Bytes that are no record at the end of a log, when a newer log has records. An end that is merely missing is no damage
 // there: a
 //   full disk leaves one, and RocksDB goes on in the next log.
-// - A newer log that does not go on where the older one ends, by the sequence numbers of their records: what lay between is
-// lost.
-//   Loss of power can do that to records of which none was synced.
+// - A log that does not go on where the older one ends, or the tables do, by the sequence numbers of the records: what lay
+// between
+//   is lost. Loss of power can do that to records of which none was synced.
 //
-// Logs that RocksDB does not need any more, by its manifest, are left alone, whatever is in them.
+// Logs that RocksDB does not need any more, by its manifest, are left alone, whatever is in them. The manifest's end is cut as
+// a log's is: what is not whole there was never synced, so RocksDB has not yet acted on it.
 #pragma once
 
 #include <string>
@@ -28,7 +29,7 @@ struct TailCut {
 };
 
 struct TailReport {
-  std::vector<TailCut> cuts;  // The newest log's first.
+  std::vector<TailCut> cuts;  // The manifest's, if any, then the newest log's first.
 };
 
 // Nothing is cut when it answers kCorrupt (damage, as above; the text names file and offset). Else the errors of Files. Cuts

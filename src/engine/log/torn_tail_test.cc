@@ -5,6 +5,7 @@
 
 #include "base/simulated_disk.h"
 #include "engine/log/log_records.h"
+#include "engine/log/needed_logs.h"
 #include "engine/log/record_database.h"
 
 namespace carillon {
@@ -319,6 +320,42 @@ TEST_F(TornTailTest, ALogThatRocksDbNeedsNoMoreIsNotLookedAt) {
   ASSERT_TRUE(rocksdb_takes(bytes_of(disk_, newest_log()), newest_log(), disk_));
 }
 
+TEST_F(TornTailTest, TheManifestsEndIsCutToo) {
+  written_log();
+  const std::string manifest = read_needed_logs(disk_, kDatabase)->manifest;
+  const std::string bytes = bytes_of(disk_, manifest);
+  for (const std::string& end : {std::string(60, 'g'), std::string("\0\0\0\0\x99\x00\x01", 7)}) {
+    write_bytes(disk_, manifest, bytes + end);
+    const auto report = cut_torn_tail(disk_, kDatabase);
+    ASSERT_TRUE(report) << report.error().text;
+    ASSERT_THAT(report->cuts, SizeIs(1));
+    EXPECT_EQ(report->cuts[0].file, manifest);
+    EXPECT_EQ(bytes_of(disk_, manifest), bytes);
+  }
+  std::string damaged = bytes;
+  damaged[10] = static_cast<char>(~damaged[10]);
+  write_bytes(disk_, manifest, damaged);
+  const auto report = cut_torn_tail(disk_, kDatabase);
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().text, HasSubstr(manifest + " is damaged at byte 0"));
+}
+
+TEST_F(TornTailTest, ALogThatDoesNotGoOnWhereTheTablesEndIsDamage) {
+  RecordDatabase records(disk_, kDatabase);
+  ASSERT_TRUE(records.open().ok());
+  const std::string manifest = read_needed_logs(disk_, kDatabase)->manifest;
+  ASSERT_TRUE(records.write(0, true).ok());
+  const std::string before = bytes_of(disk_, manifest);
+  ASSERT_TRUE(records.database().Flush({}).ok());
+  ASSERT_TRUE(records.write(1, true).ok());
+  records.close();
+  EXPECT_TRUE(cut_torn_tail(disk_, kDatabase));
+  write_bytes(disk_, manifest, before);  // Knows nothing of the table, and the first log is gone.
+  const auto report = cut_torn_tail(disk_, kDatabase);
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().text, HasSubstr(newest_log() + " is damaged at byte 0: records are missing"));
+}
+
 TEST_F(TornTailTest, ALogThatDoesNotGoOnWhereTheOlderOneEndsIsDamage) {
   RecordDatabase records(disk_, kDatabase);
   records.options().max_write_buffer_number = 100;
@@ -360,9 +397,9 @@ Outcome live_lose_power_and_come_back(std::uint64_t seed, int writes_a_sync) {
   EXPECT_TRUE(disk.make_directory(kDatabase));
   EXPECT_TRUE(disk.sync_directory("/"));
   RecordDatabase before(disk, kDatabase);
-  EXPECT_TRUE(before.open().ok());
   disk.lose_power_before_change(1 + seed * 37 % 2000);
-  for (int number = 0; disk.has_power(); ++number) {
+  const bool opened_before = before.open().ok();
+  for (int number = 0; opened_before && disk.has_power(); ++number) {
     const bool sync = number % writes_a_sync == 0;
     if (before.write(number, sync).ok() && sync) outcome.synced = number + 1;
   }
