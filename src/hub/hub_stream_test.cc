@@ -214,16 +214,16 @@ TEST(Stream, WhoEndsItUnderAWiderSubscriptionIsToldOfTheGap) {
 
 TEST(Stream, RetentionThatOvertakesItIsAGap) {
   World::Options with = options();
-  with.history = 100;
+  with.history = 1000;
   World world(with);
-  publish_all(world, 0, 100);
+  publish_all(world, 0, 1000);
   Reader reader(world);
   reader.recover(300);
-  publish_all(world, 100, 400);
+  publish_all(world, 1000, 3000);
   reader.read_all();
-  EXPECT_EQ(reader.client->messages.size() + reader.client->lost["a"], 400u);
+  EXPECT_EQ(reader.client->messages.size() + reader.client->lost["a"], 3000u);
   EXPECT_GT(reader.client->lost["a"], 0u);
-  EXPECT_EQ(reader.client->messages.back().payload, "399");
+  EXPECT_EQ(reader.client->messages.back().payload, "2999");
 }
 
 TEST(Stream, MoreThanTheLimitIsNotPromised) {

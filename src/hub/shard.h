@@ -113,6 +113,7 @@ class Shard final : public TurnEnd {
 
   // Recovery page by page: shard_stream.cc.
   bool may_stream(const Session& session, const Join& join) const;
+  bool fits(const Session& session, const std::vector<PublicationPtr>& publications) const;
   void begin_stream(Session& session, JoinId join_id, std::unique_ptr<Join> join);
   void pump_stream(JoinId join_id);
   void pump_streams(Session& session);

@@ -9,17 +9,28 @@
 #include "hub/shard.h"
 
 namespace carillon {
+namespace {
+
+// What an encoding writes around a payload, about.
+constexpr std::size_t kAroundPayload = 256;
+
+}  // namespace
 
 // There is more to bring than fits now, and nobody else gives the session this channel.
 bool Shard::may_stream(const Session& session, const Join& join) const {
   if (join.failure || join.options.selector.kind != Selector::Kind::kExact || !join.options.recover) return false;
   if (!join.covers.empty() || join.pages.size() != 1 || join.pages[0].history.publications.empty()) return false;
-  std::size_t bytes = 0;
-  for (const PublicationPtr& publication : join.pages[0].history.publications) bytes += publication->payload.size() + 256;
-  if (!join.pages[0].history.more && bytes + session.outbox_.bytes() <= outbox_limit() / 2) return false;
+  if (!join.pages[0].history.more && fits(session, join.pages[0].history.publications)) return false;
   return std::none_of(session.subscriptions_.begin(), session.subscriptions_.end(), [&](const Session::Subscription& other) {
     return other.audience != join.audience && other.answered && other.audience->selector.matches(join.options.selector.base);
   });
+}
+
+// Whether so much can wait for the client and half of its outbox stays free.
+bool Shard::fits(const Session& session, const std::vector<PublicationPtr>& publications) const {
+  std::size_t bytes = session.outbox_.bytes();
+  for (const PublicationPtr& publication : publications) bytes += publication->payload.size() + kAroundPayload;
+  return publications.empty() || bytes <= outbox_limit() / 2;
 }
 
 void Shard::begin_stream(Session& session, JoinId join_id, std::unique_ptr<Join> join) {
@@ -80,8 +91,9 @@ void Shard::queue_streamed(Session& session, Join::Stream& stream) {
   constexpr std::size_t kRunBytes = 16 << 10;
   while (stream.next < stream.page.size() && session.outbox_.bytes() <= outbox_limit() / 2) {
     std::size_t to = stream.next, bytes = 0;
-    while (to < stream.page.size() && (to == stream.next || bytes < kRunBytes))
-      bytes += stream.page[to++]->payload.size() + 256;
+    while (to < stream.page.size() && (to == stream.next || bytes < kRunBytes)) {
+      bytes += stream.page[to++]->payload.size() + kAroundPayload;
+    }
     FrameRun frames;
     encode_run(*session.encoding_, std::span(stream.page).subspan(stream.next, to - stream.next), frames);
     counters_.deliveries_total.add(to - stream.next);
@@ -152,10 +164,16 @@ void Shard::finish_stream(JoinId join_id) {
   if (stream.asking || stream.next < stream.page.size()) return;
   if (stream.behind) return ask_stream(join_id, waiting);
   Session& session = *find_session(waiting.session);
+  waiting.pages[0].history.top = stream.last;
+  std::vector<PublicationPtr> newer = waiting.newer_than_pages();
+  if (!fits(session, newer)) {
+    // As one page more, while the next are held.
+    waiting.held.clear();
+    stream.page = std::move(newer);
+    return pump_stream(join_id);
+  }
   const Session::Subscription& subscription = *session.find(*waiting.audience);
   const std::unique_ptr<Join> join = take_join(subscription.audience->members[subscription.index]);
-  join->pages[0].history.top = join->stream->last;
-  const std::vector<PublicationPtr> newer = join->newer_than_pages();
   if (newer.empty()) return;
   walking_ = true;
   FrameRun frames;
