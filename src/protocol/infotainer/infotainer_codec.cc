@@ -765,6 +765,72 @@ std::string infotainer_subscriptions(std::string_view request_id, std::span<cons
   return out;
 }
 
+namespace {
+
+constexpr std::size_t kTopicFields = 5;
+void write_topic(CborWriter& cbor, const Topic& topic) {
+  uuid_field(cbor, "topic_id", topic.id).text("name").text(topic.name).text("creator").text(topic.creator);
+  cbor.text("created").number(topic.created_ms).text("lasting").boolean(topic.lasting);
+}
+
+}  // namespace
+
+std::string infotainer_topic_created(std::string_view request_id, const Topic& topic) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "TopicCreated", request_id, kTopicFields);
+  write_topic(cbor, topic);
+  return out;
+}
+
+std::string infotainer_topics(std::string_view request_id, std::span<const Topic> topics, bool more) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Topics", request_id, 2);
+  cbor.text("topics").array(topics.size());
+  for (const Topic& topic : topics) {
+    cbor.map(kTopicFields);
+    write_topic(cbor, topic);
+  }
+  cbor.text("more").boolean(more);
+  return out;
+}
+
+std::string infotainer_topic(std::string_view request_id, const Topic& topic, std::span<const std::string> subscribers,
+                             bool more) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Topic", request_id, kTopicFields + 2);
+  write_topic(cbor, topic);
+  cbor.text("subscribers").array(subscribers.size());
+  for (const std::string& subscriber : subscribers) cbor.text(subscriber);
+  cbor.text("more").boolean(more);
+  return out;
+}
+
+std::string infotainer_topic_deleted(std::string_view request_id, const Uuid& topic) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "TopicDeleted", request_id, 1);
+  uuid_field(cbor, "topic_id", topic);
+  return out;
+}
+
+std::string infotainer_watching(std::string_view request_id, bool watching) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "WatchingTopics", request_id, 1);
+  cbor.text("watching").boolean(watching);
+  return out;
+}
+
+void append_infotainer_topic_changed(std::string& out, const Topic& topic, TopicChange change) {
+  CborWriter cbor(out);
+  begin_answer(cbor, "TopicChanged", {}, 1 + kTopicFields);
+  cbor.text("change").text(change == TopicChange::kCreated ? "created" : "removed");
+  write_topic(cbor, topic);
+}
+
 std::string infotainer_gap(const std::optional<Uuid>& log, std::uint64_t messages) {
   std::string out;
   CborWriter cbor(out);

@@ -18,6 +18,7 @@
 #include "hub/engine.h"
 #include "hub/publication.h"
 #include "hub/session.h"
+#include "hub/topic_directory.h"
 #include "wire/json/json_slicer.h"
 
 namespace carillon {
@@ -124,6 +125,14 @@ std::string infotainer_log_entries_v2(std::string_view request_id, const Uuid& l
                                       std::span<const PublicationPtr> publications, std::span<const Uuid> missing);
 std::string infotainer_acked(std::string_view request_id, const Uuid& log);
 std::string infotainer_subscriptions(std::string_view request_id, std::span<const DurableSubscription> subscriptions);
+std::string infotainer_topic_created(std::string_view request_id, const Topic& topic);
+std::string infotainer_topics(std::string_view request_id, std::span<const Topic> topics, bool more);
+// `more`: there are more subscribers than these.
+std::string infotainer_topic(std::string_view request_id, const Topic& topic, std::span<const std::string> subscribers,
+                             bool more);
+std::string infotainer_topic_deleted(std::string_view request_id, const Uuid& topic);
+std::string infotainer_watching(std::string_view request_id, bool watching);
+void append_infotainer_topic_changed(std::string& out, const Topic& topic, TopicChange change);
 // `log` absent: of several.
 std::string infotainer_gap(const std::optional<Uuid>& log, std::uint64_t messages);
 std::string infotainer_announcement(std::string_view text);
