@@ -25,6 +25,15 @@ void write_loop_metrics(Runtime& runtime, MetricsWriter& writer) {
                  bayeux.handshakes_refused.load(std::memory_order_relaxed));
   writer.counter("carillon_bayeux_sessions_expired_total", "Bayeux sessions that ended because no connect came.",
                  bayeux.expired.load(std::memory_order_relaxed));
+  const InfotainerCommon& infotainer = runtime.infotainer();
+  writer.gauge("carillon_infotainer_sessions", "Sessions of infotainer's clients that are connected.",
+               infotainer.session_count());
+  writer.counter("carillon_infotainer_takeovers_total", "Sessions that went on in another connection while one was open.",
+                 infotainer.takeovers.load(std::memory_order_relaxed));
+  writer.counter("carillon_infotainer_resumed_total", "Subscriptions remembered for a client that came back.",
+                 infotainer.resumed.load(std::memory_order_relaxed));
+  writer.counter("carillon_infotainer_unknown_total", "Publications dropped because nobody has made their subscription.",
+                 infotainer.unknown.load(std::memory_order_relaxed));
 }
 
 }  // namespace carillon

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "os/process_limits.h"
 #include "protocol/bayeux/bayeux_sessions.h"
+#include "protocol/topic_json.h"
 #include "server/check_bayeux.h"
 #include "server/check_options.h"
 #include "server/part_options.h"
@@ -40,6 +41,11 @@ Runtime::Runtime(const ServerOptions& options, BayeuxHooks hooks)
       policy_(rules_),
       engine_(clock_, random_, engine_options(options, rules_)),
       hub_(engine_, clock_, policy_, hub_options(options)),
+      durable_subscriptions_(engine_.state(), clock_, {.channels_max = options.limits.subscriptions_per_client}),
+      topics_(hub_, durable_subscriptions_, topic_change_json),
+      infotainer_(
+          options.infotainer,
+          {.state = engine_.state(), .clock = clock_, .durable = durable_subscriptions_, .topics = topics_, .random = random_}),
       bayeux_hooks_(std::move(hooks)),
       started_ms_(clock_.unix_ms()) {
   edge_shared_.options = edge_options(options, possible_connections());

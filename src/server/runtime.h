@@ -14,12 +14,15 @@
 #include "carillon/server_options.h"
 #include "engine/memory/memory_engine.h"
 #include "feature/health/server_phase.h"
+#include "hub/durable_subscriptions.h"
 #include "hub/hub.h"
 #include "hub/shard.h"
+#include "hub/topic_directory.h"
 #include "os/epoll_loop.h"
 #include "os/system_clock.h"
 #include "os/tcp_listener.h"
 #include "protocol/bayeux/bayeux_common.h"
+#include "protocol/infotainer/infotainer_common.h"
 #include "protocol/phoenix/phoenix_polls.h"
 #include "server/channel_policy.h"
 #include "transport/edge.h"
@@ -50,6 +53,9 @@ class Runtime {
   const Origins& origins() const { return edge_shared_.origins; }
   PhoenixSiblings& phoenix_siblings() { return phoenix_siblings_; }
   BayeuxCommon& bayeux() { return *bayeux_; }
+  InfotainerCommon& infotainer() { return infotainer_; }
+  DurableSubscriptions& durable_subscriptions() { return durable_subscriptions_; }
+  TopicDirectory& topics() { return topics_; }
   EpollLoop& loop(std::size_t index) { return *lanes_[index]->loop; }
   const Edge& edge(std::size_t index) const { return *lanes_[index]->edge; }
   std::size_t lane_count() const { return lanes_.size(); }
@@ -94,11 +100,14 @@ class Runtime {
   const ChannelPolicy policy_;
   MemoryEngine engine_;
   Hub hub_;
+  DurableSubscriptions durable_subscriptions_;
+  TopicDirectory topics_;
   EdgeShared edge_shared_;
   PeerAddress address_;
   std::vector<Task> stop_hooks_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   PhoenixSiblings phoenix_siblings_;  // Ends between the rooms and the loops.
+  InfotainerCommon infotainer_;       // Likewise.
   BayeuxHooks bayeux_hooks_;          // Until the common part is made.
   std::unique_ptr<BayeuxCommon> bayeux_;
   std::unique_ptr<CallbackTimer> expire_timer_;

@@ -581,6 +581,21 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
       duration<S>(FIELD(bayeux.activity_time), {Milliseconds(100), days(365)},
                   {"bayeux", "activity_time", "With `activity`: how long a session may be idle."}),
 
+      flag<S>(FIELD(infotainer.enabled),
+              {"infotainer", "enabled", "Serve infotainer's protocol: CBOR over WebSocket, with subscriptions that last."}),
+      text<S>(FIELD(infotainer.path), path,
+              {"infotainer", "path",
+               "Below which infotainer's clients find their sessions, each at the UUID of its own: `/ws/<uuid>`."}),
+      duration<S>(FIELD(infotainer.expiry), {seconds(1), days(3650)},
+                  {"infotainer", "expiry",
+                   "How long the subscriptions of a client that is away are remembered; beyond it they are gone."}),
+      duration<S>(
+          FIELD(infotainer.ping_interval), {Milliseconds(100), minutes(10)},
+          {"infotainer", "ping_interval", "As `websocket.ping_interval`, for these clients. Shorter than `idle_time`."}),
+      duration<S>(FIELD(infotainer.idle_time), {Milliseconds(200), hours(1)},
+                  {"infotainer", "idle_time",
+                   "One of these clients that is silent for this long is told so (close code 1001) and dropped."}),
+
       duration<S>(FIELD(presence.period), {Milliseconds(0), minutes(1)},
                   {"presence", "period",
                    "Who came and went in a channel is gathered for so long and then told at once. `0s`: within the turn of the "

@@ -52,7 +52,6 @@ void InfotainerRoom::on_owner(std::uint64_t number, const Result<std::string>& o
   if (found == visitors_.end()) return;
   Visitor visitor = std::move(found->second);
   visitors_.erase(found);
-  visitor.start.user_agent = visitor.user_agent;
   if (!owner) return visitor.exchange->reply(error_response(owner.error()));
   const IdentityPtr& identity = visitor.start.identity;
   const bool trusted = identity != nullptr && identity->trusted;
@@ -64,6 +63,7 @@ void InfotainerRoom::on_owner(std::uint64_t number, const Result<std::string>& o
 }
 
 void InfotainerRoom::open(Visitor visitor) {
+  visitor.start.user_agent = visitor.user_agent;
   const InfotainerOptions& options = desk_.common().options;
   const WebSocketAcceptance acceptance{.ping_interval = Millis(options.ping_interval), .idle_time = Millis(options.idle_time)};
   visitor.exchange->accept_websocket(acceptance, [this, &visitor](Link& link) -> std::unique_ptr<Dialog> {
