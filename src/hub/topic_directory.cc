@@ -201,6 +201,7 @@ void TopicDirectory::remove_record(Topic topic, Done done) {
   changes.front().key = key_of(topic.id);
   hub_.engine().state().change(std::move(changes), true,
                                [this, topic = std::move(topic), done = std::move(done)](Result<void> removed) mutable {
+                                 if (removed && removed_) removed_(topic.id);
                                  if (removed) tell(topic, TopicChange::kRemoved);
                                  done(std::move(removed));
                                });

@@ -53,6 +53,9 @@ class TopicDirectory {
   TopicDirectory(Hub& hub, DurableSubscriptions& subscriptions, Describe describe)
       : hub_(hub), subscriptions_(subscriptions), describe_(std::move(describe)) {}
 
+  // Called when a topic was removed, or went with its last subscriber; not when one expires. Set before the loops run.
+  void on_removed(std::function<void(const Uuid&)> hook) { removed_ = std::move(hook); }
+
   using Done = UniqueFunction<void(Result<void>)>;
 
   // A topic that lasts. Told when a loss of power does not undo it. kConflict: the id has one that lasts.
@@ -78,6 +81,7 @@ class TopicDirectory {
   Hub& hub_;
   DurableSubscriptions& subscriptions_;
   const Describe describe_;
+  std::function<void(const Uuid&)> removed_;
 };
 
 }  // namespace carillon

@@ -105,7 +105,9 @@ void Rooms::open_api(Routes& routes, const ChannelTextOptions& text_options) {
                                {"bayeux", options.bayeux.path}},
                  .limits = options.limits};
   if (options.infotainer.enabled) facts.protocols.emplace_back("infotainer", options.infotainer.path);
-  api_ = std::make_unique<ApiRoom>(shard_.hub(), loop_, access_, identify(), std::move(api), std::move(facts));
+  const ApiTopics topics{
+      .directory = runtime_.topics(), .subscriptions = runtime_.durable_subscriptions(), .random = runtime_.random()};
+  api_ = std::make_unique<ApiRoom>(shard_.hub(), loop_, access_, identify(), topics, std::move(api), std::move(facts));
   api_->add_routes(routes);
 }
 

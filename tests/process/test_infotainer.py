@@ -362,6 +362,29 @@ def test_topics_are_created_listed_watched_and_deleted(server):
     two.close(), watcher.close()
 
 
+def test_topics_over_http_are_those_of_the_protocol(server, connect):
+    watcher, native = Two(server), connect()
+    watcher.fine("WatchTopics")
+    native.subscribe("topics")
+    topic = server.call("POST", "/api/topics", json.dumps({"name": "by http"}), {"Content-Type": "application/json"})
+    assert topic.status == 201
+    told, event = watcher.hear("TopicChanged"), native.hear_type("event")
+    assert told["topic_id"] == uuid.UUID(topic.json["id"]).bytes
+    assert event["event"] == "topic_created" and event["data"]["topic"]["name"] == "by http"
+    watcher.fine("Subscribe", subscription_id=told["topic_id"])
+    shown = server.get(f"/api/topics/{topic.json['id']}").json
+    assert shown["subscribers"] == [f"infotainer/{watcher.session}"]
+    server.publish(topic.json["channel"], data=1)
+    assert watcher.hear("Issue")["subscription_id"] == told["topic_id"]
+    listed = server.get("/api/topics?limit=1000").json["topics"]
+    assert topic.json["id"] in [each["id"] for each in listed]
+    assert server.call("DELETE", f"/api/topics/{topic.json['id']}").status == 200
+    assert {next(iter(watcher.hear())) for _ in range(2)} == {"TopicChanged", "Ended"}
+    assert server.get(f"/api/topics/{topic.json['id']}").status == 404
+    assert watcher.fault("SubmitPublication", subscription_id=told["topic_id"], submission=b"x") == "not_found"
+    watcher.close()
+
+
 def test_a_session_of_a_user_is_that_user_s(start, tmp_path, log):
     config = tmp_path / "carillon.toml"
     config.write_text(f'[auth]\napi_key = "{KEY}"\njwt_secrets = ["{SECRET}"]\n[[channels]]\nmatch = "**"\npublish = "user"\n')

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "protocol/infotainer/infotainer_desk.h"
 
 namespace carillon {
 namespace {
@@ -12,6 +13,24 @@ std::string owner_key(const Uuid& session) {
 }
 
 }  // namespace
+
+InfotainerCommon::InfotainerCommon(const InfotainerOptions& of, const Parts& parts)
+    : options(of),
+      durable(parts.durable),
+      topics(parts.topics),
+      random(parts.random),
+      state_(parts.state),
+      clock_(parts.clock) {
+  topics.on_removed([this](const Uuid& topic) {
+    for (std::size_t place = 0; place < siblings.count(); ++place) {
+      siblings.post(place, [topic](InfotainerDesk& desk) { desk.forget_known(topic); });
+    }
+  });
+}
+
+InfotainerCommon::~InfotainerCommon() {
+  topics.on_removed({});
+}
 
 Result<std::optional<InfotainerHolder>> InfotainerCommon::claim(const Uuid& session, InfotainerHolder holder, bool trusted) {
   const std::lock_guard lock(mutex_);

@@ -41,13 +41,8 @@ class InfotainerCommon {
     Random& random;
   };
 
-  InfotainerCommon(const InfotainerOptions& of, const Parts& parts)
-      : options(of),
-        durable(parts.durable),
-        topics(parts.topics),
-        random(parts.random),
-        state_(parts.state),
-        clock_(parts.clock) {}
+  InfotainerCommon(const InfotainerOptions& of, const Parts& parts);
+  ~InfotainerCommon();
 
   // The newest connection holds the id from now on; gives the one that did. Error: kForbidden, another user's. `trusted` may
   // take any.

@@ -52,16 +52,6 @@ void InfotainerDesk::note_known(const Uuid& log) {
   known_[topic_channel(log)] = loop().now() + kKnownTime;
 }
 
-void InfotainerDesk::forget_everywhere(const Uuid& log) {
-  for (std::size_t place = 0; place < common_.siblings.count(); ++place) {
-    if (place == place_) {
-      known_.erase(topic_channel(log));
-    } else {
-      common_.siblings.post(place, [log](InfotainerDesk& desk) { desk.known_.erase(topic_channel(log)); });
-    }
-  }
-}
-
 void InfotainerDesk::on_tick() {
   if (dialogs_.empty()) return;
   loop().schedule(tick_timer_, kTick);

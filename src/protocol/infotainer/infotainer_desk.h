@@ -54,10 +54,10 @@ class InfotainerDesk {
   void take_over(std::uint64_t serial, std::size_t from, std::uint64_t waiting);
   void on_taken_over(std::uint64_t waiting);
 
-  // Whether the log was known to be there a moment ago. For kKnownTime, and until it is forgotten on all loops.
+  // Whether the log was known to be there a moment ago: for kKnownTime at most, and until its topic is removed.
   bool knows(const Uuid& log);
   void note_known(const Uuid& log);
-  void forget_everywhere(const Uuid& log);
+  void forget_known(const Uuid& log) { known_.erase(topic_channel(log)); }
 
  private:
   static constexpr Millis kTick{5'000};

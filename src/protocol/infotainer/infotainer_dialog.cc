@@ -298,7 +298,7 @@ void InfotainerDialog::on_forgotten(Result<bool> had) {
 }
 
 void InfotainerDialog::on_left(Result<void> left) {
-  desk_.forget_everywhere(operation_->id);
+  desk_.forget_known(operation_->id);
   if (!left) return fail(left.error());
   finish(infotainer_unsubscribed(operation_->request_id, operation_->id, operation_->had));
 }

@@ -87,7 +87,7 @@ void InfotainerDialog::on_topic_to_delete(Result<std::optional<Topic>> topic) {
 }
 
 void InfotainerDialog::on_topic_deleted(Result<bool> had) {
-  desk_.forget_everywhere(operation_->id);
+  desk_.forget_known(operation_->id);
   if (!had) return fail(had.error());
   if (!*had) return fail(kNoTopic);
   finish(infotainer_topic_deleted(operation_->request_id, operation_->id));
