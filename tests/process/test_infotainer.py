@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import subprocess
 import threading
 import time
 import uuid
@@ -9,7 +10,7 @@ import uuid
 import pytest
 
 import cbor_text as cbor
-from carillon_process import wait_until
+from carillon_process import PROGRAM, run_program, wait_until
 from talking import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Client, RawWebSocket, close_code
 from test_tokens import KEY, SECRET, token
 
@@ -540,3 +541,32 @@ def test_metrics_and_facts(start, log):
     moved = start(env={"CARILLON_INFOTAINER_PATH": "/cbor"})
     Infotainer(moved, path="/cbor").fence()
     first.close(), second.close()
+
+
+def test_the_command_publishes_subscribes_and_fetches(server, log):
+    def talk(*arguments):
+        return subprocess.Popen([PROGRAM, "infotainer", "--url", f"http://{server.host}:{server.port}", *arguments],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    listener = talk("--stay")
+    try:
+        listener.stdin.write(f"Subscribe {log}\nnonsense\nSubscribe\n\n")
+        listener.stdin.close()
+        for text in ("Invalid command", "Missing log id parameter", "Missing command"):
+            assert listener.stderr.readline().strip() == text
+        wait_until(lambda: server.call("GET", f"/api/topics/{log}").status == 200)
+        binary = Infotainer(server)
+        binary.publish(log, b"no \xff text")
+        binary.fence()
+        publisher = talk()
+        assert publisher.communicate(f"PublishText {log} some text\n", timeout=15)[0] == ""
+        assert publisher.returncode == 0
+        lines = [listener.stdout.readline().rstrip("\n") for _ in range(4)]
+        assert lines[0].startswith("Received publication ") and lines[0].endswith(f" for Subscription {log}:")
+        assert lines[1] == "no \ufffd text" and lines[3] == "some text"
+        binary.close()
+    finally:
+        listener.kill()
+        listener.communicate()
+    assert run_program("infotainer", "--session", "x").returncode == 2
+    assert run_program("infotainer", "--url", "http://127.0.0.1:1").returncode == 1
