@@ -295,6 +295,20 @@ struct BayeuxOptions {
   friend bool operator==(const BayeuxOptions&, const BayeuxOptions&) = default;
 };
 
+// infotainer: CBOR over WebSocket, with logs and subscriptions that are remembered.
+struct InfotainerOptions {
+  bool enabled = true;
+  // Sessions are at `<path>/<uuid>`.
+  std::string path = "/ws";
+  // How long the subscriptions of a client that is away are remembered; beyond it they are gone.
+  Milliseconds expiry = std::chrono::hours(7 * 24);
+  // As those of WebSocketOptions; a client that is silent for `idle_time` is told so.
+  Milliseconds ping_interval = std::chrono::seconds(5);
+  Milliseconds idle_time = std::chrono::seconds(10);
+
+  friend bool operator==(const InfotainerOptions&, const InfotainerOptions&) = default;
+};
+
 struct PresenceOptions {
   // Who came and went is gathered for so long and then told at once. 0: within the turn of the loop.
   Milliseconds period{0};
@@ -378,6 +392,7 @@ struct ServerOptions {
   SseOptions sse;
   PhoenixOptions phoenix;
   BayeuxOptions bayeux;
+  InfotainerOptions infotainer;
   WebhookOptions webhooks;
 
   friend bool operator==(const ServerOptions&, const ServerOptions&) = default;

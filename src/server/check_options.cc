@@ -115,6 +115,10 @@ Result<void> check_times(const ServerOptions& options) {
                     "is closed before it is asked",
                     duration_text(options.websocket.ping_interval), duration_text(options.websocket.idle_time)));
   }
+  if (options.infotainer.ping_interval >= options.infotainer.idle_time) {
+    return refused(fmt::format("infotainer.ping_interval ({}) must be shorter than infotainer.idle_time ({})",
+                               duration_text(options.infotainer.ping_interval), duration_text(options.infotainer.idle_time)));
+  }
   if (options.sse.retry_min > options.sse.retry_max) {
     return refused(fmt::format("sse.retry_min ({}) is longer than sse.retry_max ({})", duration_text(options.sse.retry_min),
                                duration_text(options.sse.retry_max)));
@@ -177,6 +181,7 @@ Result<void> check_paths(const ServerOptions& options) {
                                   {"Phoenix's WebSocket", options.phoenix.path + "/websocket"},
                                   {"Phoenix's long-poll", options.phoenix.path + "/longpoll"},
                                   {"bayeux.path", options.bayeux.path},
+                                  {"infotainer.path, with a session behind it,", options.infotainer.path + "/session"},
                                   {"webhooks.github_path", options.webhooks.github_path},
                                   {"webhooks.gitea_path", options.webhooks.gitea_path}};
   add_further_bayeux_paths(paths, options.bayeux);

@@ -8,7 +8,8 @@ namespace {
 
 void write_log_metrics(LogEngine& log, MetricsWriter& writer) {
   const LogEngineStats stats = log.stats();
-  writer.gauge("carillon_log_writable", "Whether the log takes writes: 0 while its disk is full or fails.", stats.writable ? 1 : 0);
+  writer.gauge("carillon_log_writable", "Whether the log takes writes: 0 while its disk is full or fails.",
+               stats.writable ? 1 : 0);
   writer.gauge("carillon_log_waiting", "Publishes that wait for the disk.", stats.waiting);
   writer.counter("carillon_log_failed_total", "Publishes that the disk refused.", stats.failed_total);
   writer.counter("carillon_log_batches_total", "Batches written to the log.", stats.batches_total);
@@ -39,6 +40,15 @@ void write_loop_metrics(Runtime& runtime, MetricsWriter& writer) {
                  bayeux.handshakes_refused.load(std::memory_order_relaxed));
   writer.counter("carillon_bayeux_sessions_expired_total", "Bayeux sessions that ended because no connect came.",
                  bayeux.expired.load(std::memory_order_relaxed));
+  const InfotainerCommon& infotainer = runtime.infotainer();
+  writer.gauge("carillon_infotainer_sessions", "Sessions of infotainer's clients that are connected.",
+               infotainer.session_count());
+  writer.counter("carillon_infotainer_takeovers_total", "Sessions that went on in another connection while one was open.",
+                 infotainer.takeovers.load(std::memory_order_relaxed));
+  writer.counter("carillon_infotainer_resumed_total", "Subscriptions remembered for a client that came back.",
+                 infotainer.resumed.load(std::memory_order_relaxed));
+  writer.counter("carillon_infotainer_unknown_total", "Publications dropped because nobody has made their subscription.",
+                 infotainer.unknown.load(std::memory_order_relaxed));
   if (LogEngine* const log = runtime.engines().log()) write_log_metrics(*log, writer);
 }
 

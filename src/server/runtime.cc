@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "os/process_limits.h"
 #include "protocol/bayeux/bayeux_sessions.h"
+#include "protocol/topic_json.h"
 #include "server/check_bayeux.h"
 #include "server/check_options.h"
 #include "server/part_options.h"
@@ -86,7 +87,7 @@ Result<void> Runtime::open(Reach reach) {
   Result<std::unique_ptr<Engines>> engines = Engines::open(options_, rules_, clock_, random_);
   if (!engines) return engines.error();
   engines_ = *std::move(engines);
-  hub_ = std::make_unique<Hub>(engines_->engine(), clock_, policy_, hub_options(options_));
+  make_hub();
   loop_count_ = listening.sockets.size();
   bayeux_ = std::make_unique<BayeuxCommon>(options_.bayeux, std::move(bayeux_hooks_), loop_count_);
   for (FileDescriptor& socket : listening.sockets) {
@@ -99,6 +100,18 @@ Result<void> Runtime::open(Reach reach) {
   for (const auto& lane : lanes_) lane->thread = std::thread([&loop = *lane->loop] { loop.run(); });
   if (reach == Reach::kListening) say_how_safe();
   return {};
+}
+
+void Runtime::make_hub() {
+  Engine& engine = engines_->engine();
+  hub_ = std::make_unique<Hub>(engine, clock_, policy_, hub_options(options_));
+  durable_subscriptions_ = std::make_unique<DurableSubscriptions>(
+      engine.state(), clock_, DurableSubscriptions::Options{.channels_max = options_.limits.subscriptions_per_client});
+  topics_ = std::make_unique<TopicDirectory>(*hub_, *durable_subscriptions_, topic_change_json);
+  infotainer_ = std::make_unique<InfotainerCommon>(
+      options_.infotainer,
+      InfotainerCommon::Parts{
+          .state = engine.state(), .clock = clock_, .durable = *durable_subscriptions_, .topics = *topics_, .random = random_});
 }
 
 Result<void> Runtime::add_lane(FileDescriptor socket) {

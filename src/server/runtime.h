@@ -13,12 +13,15 @@
 #include "carillon/result.h"
 #include "carillon/server_options.h"
 #include "feature/health/server_phase.h"
+#include "hub/durable_subscriptions.h"
 #include "hub/hub.h"
 #include "hub/shard.h"
+#include "hub/topic_directory.h"
 #include "os/epoll_loop.h"
 #include "os/system_clock.h"
 #include "os/tcp_listener.h"
 #include "protocol/bayeux/bayeux_common.h"
+#include "protocol/infotainer/infotainer_common.h"
 #include "protocol/phoenix/phoenix_polls.h"
 #include "server/channel_policy.h"
 #include "server/engines.h"
@@ -50,6 +53,9 @@ class Runtime {
   const Origins& origins() const { return edge_shared_.origins; }
   PhoenixSiblings& phoenix_siblings() { return phoenix_siblings_; }
   BayeuxCommon& bayeux() { return *bayeux_; }
+  InfotainerCommon& infotainer() { return *infotainer_; }
+  DurableSubscriptions& durable_subscriptions() { return *durable_subscriptions_; }
+  TopicDirectory& topics() { return *topics_; }
   EpollLoop& loop(std::size_t index) { return *lanes_[index]->loop; }
   const Edge& edge(std::size_t index) const { return *lanes_[index]->edge; }
   std::size_t lane_count() const { return lanes_.size(); }
@@ -82,6 +88,7 @@ class Runtime {
   Runtime(const ServerOptions& options, BayeuxHooks hooks);
 
   Result<void> open(Reach reach);
+  void make_hub();
   Result<void> add_lane(FileDescriptor socket);
   void say_how_safe() const;
   void expire();
@@ -94,12 +101,15 @@ class Runtime {
   const ChannelPolicy policy_;
   std::unique_ptr<Engines> engines_;
   std::unique_ptr<Hub> hub_;
+  std::unique_ptr<DurableSubscriptions> durable_subscriptions_;
+  std::unique_ptr<TopicDirectory> topics_;
   EdgeShared edge_shared_;
   PeerAddress address_;
   std::vector<Task> stop_hooks_;
   std::vector<std::unique_ptr<Lane>> lanes_;
-  PhoenixSiblings phoenix_siblings_;  // Ends between the rooms and the loops.
-  BayeuxHooks bayeux_hooks_;          // Until the common part is made.
+  PhoenixSiblings phoenix_siblings_;              // Ends between the rooms and the loops.
+  std::unique_ptr<InfotainerCommon> infotainer_;  // Likewise.
+  BayeuxHooks bayeux_hooks_;                      // Until the common part is made.
   std::unique_ptr<BayeuxCommon> bayeux_;
   std::unique_ptr<CallbackTimer> expire_timer_;
   std::size_t loop_count_ = 1;

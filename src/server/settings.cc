@@ -429,13 +429,14 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
           {"limits", "batch_max",
            "Publications in one batch, or channels in one broadcast, over HTTP; beyond it 413, and nothing is published."}),
 
-      choice<S>(FIELD(engine.kind), engines,
-                {"engine", "kind",
-                 "What orders and keeps publications. `log`: on a disk, and there again after a restart or a crash. `memory`: in "
-                 "this process, gone when it ends; the default of a server inside another program."}),
-      text<S>(FIELD(engine.data_dir), "a directory",
-              {"engine", "data_dir",
-               "Where the log is; made if it is not there. One server at a time: a second one is refused."}),
+      choice<S>(
+          FIELD(engine.kind), engines,
+          {"engine", "kind",
+           "What orders and keeps publications. `log`: on a disk, and there again after a restart or a crash. `memory`: in "
+           "this process, gone when it ends; the default of a server inside another program."}),
+      text<S>(
+          FIELD(engine.data_dir), "a directory",
+          {"engine", "data_dir", "Where the log is; made if it is not there. One server at a time: a second one is refused."}),
       duration<S>(FIELD(engine.sync_interval), {Milliseconds(1), minutes(1)},
                   {"engine", "sync_interval",
                    "A loss of power undoes no more than the last so long of what was published with `durability = "
@@ -599,6 +600,21 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
       duration<S>(FIELD(bayeux.activity_time), {Milliseconds(100), days(365)},
                   {"bayeux", "activity_time", "With `activity`: how long a session may be idle."}),
 
+      flag<S>(FIELD(infotainer.enabled),
+              {"infotainer", "enabled", "Serve infotainer's protocol: CBOR over WebSocket, with subscriptions that last."}),
+      text<S>(FIELD(infotainer.path), path,
+              {"infotainer", "path",
+               "Below which infotainer's clients find their sessions, each at the UUID of its own: `/ws/<uuid>`."}),
+      duration<S>(FIELD(infotainer.expiry), {seconds(1), days(3650)},
+                  {"infotainer", "expiry",
+                   "How long the subscriptions of a client that is away are remembered; beyond it they are gone."}),
+      duration<S>(
+          FIELD(infotainer.ping_interval), {Milliseconds(100), minutes(10)},
+          {"infotainer", "ping_interval", "As `websocket.ping_interval`, for these clients. Shorter than `idle_time`."}),
+      duration<S>(FIELD(infotainer.idle_time), {Milliseconds(200), hours(1)},
+                  {"infotainer", "idle_time",
+                   "One of these clients that is silent for this long is told so (close code 1001) and dropped."}),
+
       duration<S>(FIELD(presence.period), {Milliseconds(0), minutes(1)},
                   {"presence", "period",
                    "Who came and went in a channel is gathered for so long and then told at once. `0s`: within the turn of the "
@@ -633,9 +649,8 @@ std::vector<Setting<ChannelRule>> make_channel_settings() {
                                         {"owner", ChannelAccess::kOwner},
                                         {"key", ChannelAccess::kKey},
                                         {"nobody", ChannelAccess::kNobody}};
-  const Choices<PublishDurability> durabilities{{"sync", PublishDurability::kSync},
-                                                {"interval", PublishDurability::kInterval},
-                                                {"none", PublishDurability::kNone}};
+  const Choices<PublishDurability> durabilities{
+      {"sync", PublishDurability::kSync}, {"interval", PublishDurability::kInterval}, {"none", PublishDurability::kNone}};
   const Choices<PushTarget> push_targets{{"all", PushTarget::kAll}, {"others", PushTarget::kOthers}};
   return {
       text<C>(FIELD(match), "a channel pattern, such as \"repo:alice/*\" or \"room:**\"",

@@ -75,8 +75,8 @@ void Edge::remove(Connection& connection) {
 // Often enough that every limit of time is met within a quarter of it.
 Millis Edge::sweep_period() const {
   const EdgeOptions& o = options();
-  const Millis shortest =
-      std::min({o.request_time, o.keep_alive_time, o.stall_time, o.ping_interval, o.idle_time, o.close_time, Millis{8'000}});
+  const Millis shortest = std::min({o.request_time, o.keep_alive_time, o.stall_time, o.ping_interval, o.idle_time, o.close_time,
+                                    o.room_time, Millis{8'000}});
   return std::max(shortest / 4, Millis{50});
 }
 

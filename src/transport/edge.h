@@ -37,6 +37,7 @@ struct EdgeOptions {
   Millis ping_interval{25'000};
   Millis idle_time{60'000};
   Millis close_time{5'000};
+  Millis room_time{60'000};  // The shortest that a room asks for (WebSocketAcceptance); only the sweep heeds it.
   bool compression = true;
   std::size_t compress_from = 128;
 };

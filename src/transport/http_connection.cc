@@ -308,7 +308,9 @@ void HttpConnection::accept_websocket(WebSocketAcceptance acceptance, OpenDialog
       edge_, release_stream(),
       WebSocketConnection::Settings{.window_bits = static_cast<std::uint8_t>(deflate ? deflate->server_window_bits : 0),
                                     .message_bytes_max = acceptance.message_bytes_max == 0 ? edge_.options().message_bytes_max
-                                                                                           : acceptance.message_bytes_max});
+                                                                                           : acceptance.message_bytes_max,
+                                    .ping_interval = acceptance.ping_interval,
+                                    .idle_time = acceptance.idle_time});
   WebSocketConnection& websocket = *made;
   edge_.add(std::move(made));
   websocket.open(std::move(open), std::string_view(out_).substr(out_sent_));

@@ -8,13 +8,17 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/loop.h"
+#include "base/random.h"
 #include "carillon/server_options.h"
 #include "feature/api/api_answers.h"
 #include "feature/api/publish_request.h"
 #include "feature/api/steer_request.h"
+#include "hub/durable_subscriptions.h"
 #include "hub/hub.h"
+#include "hub/topic_directory.h"
 #include "protocol/api_access.h"
 #include "protocol/exchange.h"
 #include "protocol/identify.h"
@@ -33,9 +37,17 @@ struct ApiOptions {
   std::size_t list_page_max = 1000;
 };
 
+// Topics and what they are made with; all outlive the room.
+struct ApiTopics {
+  TopicDirectory& directory;
+  DurableSubscriptions& subscriptions;
+  Random& random;
+};
+
 class ApiRoom {
  public:
-  ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, Identify identify, ApiOptions options, ApiFacts facts);
+  ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, Identify identify, const ApiTopics& topics, ApiOptions options,
+          ApiFacts facts);
   ~ApiRoom();
   ApiRoom(const ApiRoom&) = delete;
   ApiRoom& operator=(const ApiRoom&) = delete;
@@ -69,6 +81,11 @@ class ApiRoom {
   void show_presence_stats(ExchangePtr exchange, const IdentityPtr& asker);
   void close_channel(ExchangePtr exchange);
   void disconnect(ExchangePtr exchange);
+  // api_topics.cc
+  void list_topics(ExchangePtr exchange, const IdentityPtr& asker);
+  void create_topic(ExchangePtr exchange, const IdentityPtr& asker);
+  void show_topic(ExchangePtr exchange, const IdentityPtr& asker);
+  void delete_topic(ExchangePtr exchange, const IdentityPtr& asker);
   void show_info(ExchangePtr exchange);
   void show_stats(ExchangePtr exchange);
   void show_openapi(ExchangePtr exchange);
@@ -84,6 +101,7 @@ class ApiRoom {
   void run_here(Task task);
 
   Hub& hub_;
+  const ApiTopics topics_;
   Loop& loop_;
   const ApiAccess& access_;
   const ApiOptions options_;
@@ -97,5 +115,21 @@ class ApiRoom {
   boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Gathering>> gatherings_;
   std::uint64_t last_ticket_ = 0;
 };
+
+// Parks the exchange. What is returned is called once, on any thread, with the outcome; `answer` then makes the response of
+// it on the loop.
+template <class Outcome, class Answer>
+auto ApiRoom::answer_later(ExchangePtr exchange, Answer answer) {
+  const std::uint64_t ticket = ++last_ticket_;
+  parked_.emplace(ticket, std::move(exchange));
+  return [this, ticket, answer = std::move(answer)](Outcome outcome) mutable {
+    run_here([this, ticket, answer = std::move(answer), outcome = std::move(outcome)]() mutable {
+      const auto found = parked_.find(ticket);
+      const ExchangePtr parked = std::move(found->second);
+      parked_.erase(found);
+      parked->reply(answer(std::move(outcome)));
+    });
+  };
+}
 
 }  // namespace carillon
