@@ -86,6 +86,10 @@ Result<void> check_group_wish(const GroupWish& wish, const GroupName& name) {
   return {};
 }
 
+Error not_in_flight() {
+  return {ErrorKind::kConflict, "no such delivery is in flight: it was settled before, delivered anew since, or never made"};
+}
+
 Result<void> check_group_settle(const GroupSettle& settle) {
   if (settle.deliveries.empty()) return invalid("name at least one delivery");
   if (settle.deliveries.size() > kGroupSettleMax) {

@@ -86,6 +86,9 @@ struct GroupSettled {
   std::vector<std::string> refused;  // Settled before, delivered anew meanwhile, or never this group's.
 };
 
+// What to say where none was settled.
+Error not_in_flight();
+
 struct GroupInfo {
   GroupName name;
   GroupSettings settings;

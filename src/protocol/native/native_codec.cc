@@ -16,11 +16,19 @@ struct VerbName {
   NativeVerb verb;
 };
 constexpr VerbName kVerbs[] = {
-    {"subscribe", NativeVerb::kSubscribe}, {"unsubscribe", NativeVerb::kUnsubscribe},
-    {"ping", NativeVerb::kPing},           {"publish", NativeVerb::kPublish},
-    {"history", NativeVerb::kHistory},     {"subscriptions", NativeVerb::kSubscriptions},
-    {"join", NativeVerb::kJoin},           {"leave", NativeVerb::kLeave},
-    {"presence", NativeVerb::kPresence},   {"presence_stats", NativeVerb::kPresenceStats},
+    {"subscribe", NativeVerb::kSubscribe},
+    {"unsubscribe", NativeVerb::kUnsubscribe},
+    {"ping", NativeVerb::kPing},
+    {"publish", NativeVerb::kPublish},
+    {"history", NativeVerb::kHistory},
+    {"subscriptions", NativeVerb::kSubscriptions},
+    {"join", NativeVerb::kJoin},
+    {"leave", NativeVerb::kLeave},
+    {"presence", NativeVerb::kPresence},
+    {"presence_stats", NativeVerb::kPresenceStats},
+    {"ack", NativeVerb::kAck},
+    {"nack", NativeVerb::kNack},
+    {"extend", NativeVerb::kExtend},
 };
 
 Error malformed(std::string text) {
@@ -67,6 +75,17 @@ void write_position(JsonWriter& json, const Position& position) {
 
 }  // namespace
 
+static constexpr std::pair<std::string_view, const JsonSpan * NativeGroupFields::*> kGroupFields[] = {
+    {"group", &NativeGroupFields::group},
+    {"in_flight", &NativeGroupFields::in_flight},
+    {"start", &NativeGroupFields::start},
+    {"visibility_ms", &NativeGroupFields::visibility_ms},
+    {"deliveries_max", &NativeGroupFields::deliveries_max},
+    {"dead_letter", &NativeGroupFields::dead_letter},
+    {"delivery", &NativeGroupFields::delivery},
+    {"delay_ms", &NativeGroupFields::delay_ms},
+};
+
 // What a message may hold, still as JSON.
 struct NativeReader::Fields {
   const JsonSpan* type = nullptr;
@@ -83,6 +102,7 @@ struct NativeReader::Fields {
   const JsonSpan* meta = nullptr;
   const JsonSpan* to = nullptr;
   const JsonSpan* id = nullptr;
+  NativeGroupFields group;
 };
 
 Result<NativeCommand> NativeReader::read(std::string_view message) {
@@ -130,6 +150,12 @@ Result<NativeReader::Fields> NativeReader::read_fields(std::string_view message)
       fields.*field = &member.value;
       break;
     }
+    for (const auto& [name, field] : kGroupFields) {
+      if (member.key != name) continue;
+      if (fields.group.*field != nullptr) return malformed(fmt::format("duplicate field `{}`", name));
+      fields.group.*field = &member.value;
+      break;
+    }
   }
   return fields;
 }
@@ -146,7 +172,7 @@ Result<NativeCommand> NativeReader::command_of(const Fields& fields, std::string
   if (found == nullptr) {
     return malformed(
         fmt::format("unknown variant `{}`, expected one of `subscribe`, `unsubscribe`, `ping`, `publish`, "
-                    "`history`, `subscriptions`, `join`, `leave`, `presence`, `presence_stats`",
+                    "`history`, `subscriptions`, `join`, `leave`, `presence`, `presence_stats`, `ack`, `nack`, `extend`",
                     type->substr(0, 64)));
   }
   command.verb = found->verb;
@@ -162,6 +188,12 @@ Result<NativeCommand> NativeReader::command_of(const Fields& fields, std::string
     case NativeVerb::kHistory: read = read_history(fields, command); break;
     case NativeVerb::kSubscribe: read = read_subscribe(fields, command); break;
     case NativeVerb::kJoin: read = read_join(fields, command); break;
+    case NativeVerb::kUnsubscribe:
+      if (fields.group.group != nullptr) read = read_group(fields, command);
+      break;
+    case NativeVerb::kAck:
+    case NativeVerb::kNack:
+    case NativeVerb::kExtend: read = read_group(fields, command); break;
     default: break;
   }
   if (!read) return read.error();
@@ -200,7 +232,27 @@ Result<void> NativeReader::read_history(const Fields& fields, NativeCommand& com
   return read_flag(fields.reverse, "reverse", command.reverse);
 }
 
+Result<void> NativeReader::read_group(const Fields& fields, NativeCommand& command) {
+  Result<NativeGroup> group = [&] {
+    switch (command.verb) {
+      case NativeVerb::kAck: return read_native_settle(fields.group, GroupSettle::Verb::kAck);
+      case NativeVerb::kNack: return read_native_settle(fields.group, GroupSettle::Verb::kNack);
+      case NativeVerb::kExtend: return read_native_settle(fields.group, GroupSettle::Verb::kExtend);
+      default: return read_native_group(fields.group);
+    }
+  }();
+  if (!group) return group.error();
+  command.group = *std::move(group);
+  return {};
+}
+
 Result<void> NativeReader::read_subscribe(const Fields& fields, NativeCommand& command) {
+  if (fields.group.group != nullptr) {
+    if (fields.recover != nullptr || fields.presence != nullptr) {
+      return malformed("a subscribe with `group` has neither `recover` nor `presence`");
+    }
+    return read_group(fields, command);
+  }
   if (fields.recover != nullptr && fields.recover->type != JsonType::kNull) {
     Result<std::vector<ChannelPosition>> positions = positions_of(*fields.recover);
     if (!positions) return positions.error();
