@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/utf8.h"
+#include "feature/api/api_page.h"
 #include "feature/api/openapi_document.h"
 #include "hub/epoch_text.h"
 #include "hub/session_text.h"
@@ -17,8 +18,6 @@
 
 namespace carillon {
 namespace {
-
-constexpr std::size_t kPageDefault = 100;
 
 // What a route takes.
 enum class Body { kNone, kJson };
@@ -35,15 +34,6 @@ bool is_json(const HttpRequest& request) {
   constexpr std::string_view kSuffix = "+json";
   return equal_ignoring_case(type, "application/json") ||
          (type.size() > kSuffix.size() && equal_ignoring_case(type.substr(type.size() - kSuffix.size()), kSuffix));
-}
-
-// ?limit=, from 1; more than `most` is `most`.
-Result<std::size_t> read_limit(const HttpRequest& request, std::size_t most) {
-  const std::optional<std::string> text = request.query_value("limit");
-  if (!text) return std::min(kPageDefault, most);
-  const std::optional<std::uint64_t> limit = read_content_length(*text);
-  if (!limit || *limit == 0) return invalid("parameter `limit` must be a whole number from 1");
-  return static_cast<std::size_t>(std::min<std::uint64_t>(*limit, most));
 }
 
 // ?since=EPOCH:OFFSET
@@ -114,15 +104,24 @@ const ApiRoom::Route ApiRoom::kRoutes[] = {
     {"GET", "/sessions/{id}", &ApiRoom::show_session},
     {"DELETE", "/sessions/{id}", &ApiRoom::end_session},
     {"POST", "/disconnect", &ApiRoom::disconnect, Route::Access::kChecked, Body::kJson},
+    {"GET", "/groups", &ApiRoom::list_groups},
+    {"DELETE", "/groups", &ApiRoom::remove_group},
     {"GET", "/info", &ApiRoom::show_info},
     {"GET", "/realtime/stats", &ApiRoom::show_stats, Route::Access::kOpen},
     {"GET", "/openapi.json", &ApiRoom::show_openapi, Route::Access::kOpen},
 };
 
 const ApiRoom::UserRoute ApiRoom::kUserRoutes[] = {
-    {"POST", "/publish", &ApiRoom::publish, Body::kJson}, {"POST", "/broadcast", &ApiRoom::broadcast, Body::kJson},
-    {"POST", "/batch", &ApiRoom::batch, Body::kJson},     {"GET", "/channels/{name}/history", &ApiRoom::read_history},
-    {"GET", "/presence", &ApiRoom::show_presence},        {"GET", "/presence_stats", &ApiRoom::show_presence_stats},
+    {"POST", "/publish", &ApiRoom::publish, Body::kJson},
+    {"POST", "/broadcast", &ApiRoom::broadcast, Body::kJson},
+    {"POST", "/batch", &ApiRoom::batch, Body::kJson},
+    {"GET", "/channels/{name}/history", &ApiRoom::read_history},
+    {"GET", "/presence", &ApiRoom::show_presence},
+    {"GET", "/presence_stats", &ApiRoom::show_presence_stats},
+    {"POST", "/groups/take", &ApiRoom::take_from_group, Body::kJson},
+    {"POST", "/groups/ack", &ApiRoom::ack_in_group, Body::kJson},
+    {"POST", "/groups/nack", &ApiRoom::nack_in_group, Body::kJson},
+    {"POST", "/groups/extend", &ApiRoom::extend_in_group, Body::kJson},
 };
 
 ApiRoom::ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, Identify identify, ApiOptions options, ApiFacts facts)
@@ -135,7 +134,8 @@ ApiRoom::ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, Identify identif
       trusted_(std::make_shared<const Identity>(Identity{.trusted = true})),
       openapi_(openapi_document(options_.path, facts_.version)),
       reader_(options_.publish),
-      steer_reader_(options_.publish.channels) {}
+      steer_reader_(options_.publish.channels),
+      group_reader_(options_.publish.channels) {}
 
 ApiRoom::~ApiRoom() = default;
 
@@ -172,22 +172,6 @@ Result<IdentityPtr> ApiRoom::asker(const Exchange& exchange) const {
   }
   if (const Result<void> allowed = access_.check(exchange); !allowed) return allowed.error();
   return trusted_;
-}
-
-// Parks the exchange. What is returned is called once, on any thread, with the outcome; `answer` then makes the response of
-// it on the loop.
-template <class Outcome, class Answer>
-auto ApiRoom::answer_later(ExchangePtr exchange, Answer answer) {
-  const std::uint64_t ticket = ++last_ticket_;
-  parked_.emplace(ticket, std::move(exchange));
-  return [this, ticket, answer = std::move(answer)](Outcome outcome) mutable {
-    run_here([this, ticket, answer = std::move(answer), outcome = std::move(outcome)]() mutable {
-      const auto found = parked_.find(ticket);
-      const ExchangePtr parked = std::move(found->second);
-      parked_.erase(found);
-      parked->reply(answer(std::move(outcome)));
-    });
-  };
 }
 
 void ApiRoom::run_here(Task task) {

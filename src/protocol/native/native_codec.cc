@@ -75,17 +75,6 @@ void write_position(JsonWriter& json, const Position& position) {
 
 }  // namespace
 
-static constexpr std::pair<std::string_view, const JsonSpan * NativeGroupFields::*> kGroupFields[] = {
-    {"group", &NativeGroupFields::group},
-    {"in_flight", &NativeGroupFields::in_flight},
-    {"start", &NativeGroupFields::start},
-    {"visibility_ms", &NativeGroupFields::visibility_ms},
-    {"deliveries_max", &NativeGroupFields::deliveries_max},
-    {"dead_letter", &NativeGroupFields::dead_letter},
-    {"delivery", &NativeGroupFields::delivery},
-    {"delay_ms", &NativeGroupFields::delay_ms},
-};
-
 // What a message may hold, still as JSON.
 struct NativeReader::Fields {
   const JsonSpan* type = nullptr;
@@ -102,7 +91,7 @@ struct NativeReader::Fields {
   const JsonSpan* meta = nullptr;
   const JsonSpan* to = nullptr;
   const JsonSpan* id = nullptr;
-  NativeGroupFields group;
+  GroupFields group;
 };
 
 Result<NativeCommand> NativeReader::read(std::string_view message) {
@@ -150,7 +139,7 @@ Result<NativeReader::Fields> NativeReader::read_fields(std::string_view message)
       fields.*field = &member.value;
       break;
     }
-    for (const auto& [name, field] : kGroupFields) {
+    for (const auto& [name, field] : group_field_names()) {
       if (member.key != name) continue;
       if (fields.group.*field != nullptr) return malformed(fmt::format("duplicate field `{}`", name));
       fields.group.*field = &member.value;
@@ -193,7 +182,7 @@ Result<NativeCommand> NativeReader::command_of(const Fields& fields, std::string
       break;
     case NativeVerb::kAck:
     case NativeVerb::kNack:
-    case NativeVerb::kExtend: read = read_group(fields, command); break;
+    case NativeVerb::kExtend: read = read_settle(fields, command); break;
     default: break;
   }
   if (!read) return read.error();
@@ -233,16 +222,19 @@ Result<void> NativeReader::read_history(const Fields& fields, NativeCommand& com
 }
 
 Result<void> NativeReader::read_group(const Fields& fields, NativeCommand& command) {
-  Result<NativeGroup> group = [&] {
-    switch (command.verb) {
-      case NativeVerb::kAck: return read_native_settle(fields.group, GroupSettle::Verb::kAck);
-      case NativeVerb::kNack: return read_native_settle(fields.group, GroupSettle::Verb::kNack);
-      case NativeVerb::kExtend: return read_native_settle(fields.group, GroupSettle::Verb::kExtend);
-      default: return read_native_group(fields.group);
-    }
-  }();
-  if (!group) return group.error();
+  Result<GroupRequest> group = read_group_request(fields.group);
+  if (!group) return malformed(group.error().text);
   command.group = *std::move(group);
+  return {};
+}
+
+Result<void> NativeReader::read_settle(const Fields& fields, NativeCommand& command) {
+  const GroupSettle::Verb verb = command.verb == NativeVerb::kAck    ? GroupSettle::Verb::kAck
+                                 : command.verb == NativeVerb::kNack ? GroupSettle::Verb::kNack
+                                                                     : GroupSettle::Verb::kExtend;
+  Result<GroupSettleRequest> settle = read_group_settle(fields.group, verb);
+  if (!settle) return malformed(settle.error().text);
+  command.settle = *std::move(settle);
   return {};
 }
 

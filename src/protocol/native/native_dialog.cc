@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "hub/epoch_text.h"
+#include "protocol/native/native_group_codec.h"
 #include "protocol/native_channels.h"
 #include "protocol/presence_key.h"
 #include "wire/json/json_writer.h"
@@ -195,9 +196,9 @@ void NativeDialog::settle_group(const NativeCommand& command) {
   Result<std::string> channel = named_channel(command.channel, shared_.text_options);
   if (!channel) return send_error(channel.error(), shared_.reader.id());
   const Ticket ticket = expect(command.channel);
-  pending_->back().group = command.group->name;
-  pending_->back().settle = command.group->settle.verb;
-  session_.settle_group({.channel = *std::move(channel), .name = command.group->name}, command.group->settle, ticket);
+  pending_->back().group = command.settle->name;
+  pending_->back().settle = command.settle->settle.verb;
+  session_.settle_group({.channel = *std::move(channel), .name = command.settle->name}, command.settle->settle, ticket);
 }
 
 // --- The hub's answers
@@ -257,7 +258,9 @@ void NativeDialog::on_group_joined(Ticket ticket, const Result<GroupJoined>& out
 }
 
 void NativeDialog::on_group_delivery(const GroupName& name, const GroupDelivery& delivery) {
-  send(native_group_delivery(name, delivery, names_));
+  std::string out;
+  append_delivery_json(out, name.name, delivery, names_);
+  send(out);
 }
 
 // Without an id only what was refused is told.
