@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "engine/memory/hub_double.h"
-#include "hub/threads_double.h"
+#include "os/threads_double.h"
 
 namespace carillon {
 namespace {

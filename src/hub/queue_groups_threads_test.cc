@@ -8,7 +8,7 @@
 
 #include "engine/memory/hub_double.h"
 #include "hub/queue_groups.h"
-#include "hub/threads_double.h"
+#include "os/threads_double.h"
 
 namespace carillon {
 namespace {
