@@ -18,6 +18,10 @@ With --presence there are further lines: {"type":"present",…} for everybody wh
 connection replaces what was printed before; {"type":"join",…} and {"type":"leave",…} from then on, both for who says anew what it
 is; {"type":"presence_stats",…} where there are too many to name. The command itself is not among them.
 
+With --group the program is a member of that queue group: the group's members share the events of the channel, each is printed by one
+of them, with its `delivery` and `attempt`, and acknowledged once it is printed. With --ack never it is not, and comes again. The group
+remembers how far it has come. The first member makes it and decides with --since-beginning or --recover where it begins (else: now).
+
 A repository's channel hears its sub-channels (repo:alice/app hears repo:alice/app/prs); `all` hears everything.
 
 Examples:
@@ -26,6 +30,7 @@ Examples:
   carillon sub room:42 --since-beginning --count 10
   carillon sub room:42 --recover 1f3a5b:120        # after the event with this epoch and offset
   carillon sub room:42 --presence                  # who comes and goes, too
+  carillon sub jobs --group workers                # shares the events with others who say the same
   carillon sub room:42 | jq .data
 
 Exit codes: 0 after --count events, 1 the server could not be reached at first or refused, 2 the command line was wrong.)";
@@ -36,6 +41,8 @@ struct SubFlags {
   std::string recover;
   std::size_t count = 0;  // 0: without end.
   bool no_reconnect = false;
+  SubscriberGroup group;
+  std::string ack = "auto";
 };
 
 class Printer : public SubscriberListener {
@@ -78,6 +85,10 @@ void sub(SubFlags& flags) {
     }
     flags.options.start.recover = *std::move(position);
   }
+  if (!flags.group.name.empty()) {
+    flags.group.acknowledge = flags.ack == "auto";
+    flags.options.start.group = flags.group;
+  }
   flags.options.bearer = flags.client.bearer();
   flags.options.reconnect = !flags.no_reconnect;
   Printer printer(flags.count);
@@ -98,6 +109,25 @@ void add_sub_command(CLI::App& program) {
   command->add_flag("--since-beginning", flags->options.start.since_beginning, "Begin with all that the channels have kept")
       ->excludes(recover);
   command->add_flag("--presence", flags->options.start.presence, "Print who is in the channels, who comes and who goes");
+  CLI::Option* group = command->add_option("--group", flags->group.name, "Be a member of this queue group")->type_name("NAME");
+  command->get_option("--presence")->excludes(group);
+  command->add_option("--ack", flags->ack, "When an event counts as handled: once it is printed, or never")
+      ->type_name("auto|never")
+      ->check(CLI::IsMember({"auto", "never"}))
+      ->needs(group);
+  command->add_option("--in-flight", flags->group.in_flight, "Have at most so many events unacknowledged")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->needs(group);
+  command->add_option("--visibility-ms", flags->group.visibility_ms, "An event not acknowledged within this time comes again")
+      ->type_name("MS")
+      ->needs(group);
+  command->add_option("--deliveries-max", flags->group.deliveries_max, "After so many deliveries an event is dead; 0: never")
+      ->type_name("N")
+      ->needs(group);
+  command->add_option("--dead-letter", flags->group.dead_letter, "The channel for dead events")
+      ->type_name("CHANNEL")
+      ->needs(group);
   command->add_option("--count", flags->count, "End after this many events")->type_name("N")->check(CLI::PositiveNumber);
   command->add_flag("--no-reconnect", flags->no_reconnect, "End when the connection is lost");
   command->add_option("--path", flags->options.path, "Where the server has its native WebSocket")

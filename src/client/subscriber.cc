@@ -88,10 +88,17 @@ Subscriber::Talked Subscriber::talk(WebSocketClient& socket) {
       case SubscriberTalk::Outcome::Kind::kLater: socket.close(); return {End::kLost, outcome.text};
       case SubscriberTalk::Outcome::Kind::kRefused: socket.close(); return {End::kRefused, outcome.text};
       case SubscriberTalk::Outcome::Kind::kEvent:
-      case SubscriberTalk::Outcome::Kind::kPresence:
-        if (tell(outcome)) break;
+      case SubscriberTalk::Outcome::Kind::kPresence: {
+        const bool more = tell(outcome);
+        if (!outcome.reply.empty()) {
+          if (const Result<void> sent = socket.send_text(outcome.reply); !sent && more) {
+            return {End::kLost, reason_of_loss(socket, sent.error().text)};
+          }
+        }
+        if (more) break;
         socket.close();
         return {End::kEnough, {}};
+      }
     }
   }
 }

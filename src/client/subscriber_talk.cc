@@ -97,7 +97,8 @@ bool SubscriberTalk::Subscription::hears(std::string_view event_channel) const {
   return event_channel.starts_with(channel) && event_channel[channel.size()] == '/';
 }
 
-SubscriberTalk::SubscriberTalk(SubscriberStart start) : presence_(start.presence), first_recover_(std::move(start.recover)) {
+SubscriberTalk::SubscriberTalk(SubscriberStart start)
+    : presence_(start.presence), group_(std::move(start.group)), first_recover_(std::move(start.recover)) {
   for (std::string& channel : start.channels) {
     Subscription subscription;
     subscription.channel = std::move(channel);
@@ -110,9 +111,41 @@ std::vector<std::string> SubscriberTalk::on_connected() {
   std::vector<std::string> commands;
   for (std::size_t i = 0; i < subscriptions_.size(); ++i) {
     subscriptions_[i].confirmed = false;
-    commands.push_back(subscribe_command(subscriptions_[i], i));
+    commands.push_back(group_ ? join_command(subscriptions_[i], i) : subscribe_command(subscriptions_[i], i));
   }
   return commands;
+}
+
+std::string SubscriberTalk::join_command(const Subscription& subscription, std::size_t index) const {
+  std::string command;
+  JsonWriter writer(command);
+  writer.begin_object().key("type").string("subscribe").key("channel").string(subscription.channel).key("id").number(index);
+  writer.key("group").string(group_->name);
+  if (first_recover_) {
+    writer.key("start");
+    write_position(writer, *first_recover_);
+  } else if (subscription.recovering) {
+    writer.key("start").string("beginning");
+  }
+  if (group_->in_flight) writer.key("in_flight").number(*group_->in_flight);
+  if (group_->visibility_ms) writer.key("visibility_ms").number(*group_->visibility_ms);
+  if (group_->deliveries_max) writer.key("deliveries_max").number(*group_->deliveries_max);
+  if (!group_->dead_letter.empty()) writer.key("dead_letter").string(group_->dead_letter);
+  writer.end_object();
+  return command;
+}
+
+// The group knows what is to be repeated: no position is kept here.
+SubscriberTalk::Outcome SubscriberTalk::on_delivery(std::string_view message) const {
+  Outcome outcome{Kind::kEvent, one_line(message), {}};
+  const Fields event(message);
+  const std::optional<std::string> channel = event.text("channel");
+  const std::optional<std::string> delivery = event.text("delivery");
+  if (!group_->acknowledge || !channel || !delivery) return outcome;
+  JsonWriter writer(outcome.reply);
+  writer.begin_object().key("type").string("ack").key("channel").string(*channel).key("group").string(group_->name);
+  writer.key("delivery").string(*delivery).end_object();
+  return outcome;
 }
 
 std::string SubscriberTalk::subscribe_command(const Subscription& subscription, std::size_t index) const {
@@ -142,7 +175,7 @@ std::string SubscriberTalk::subscribe_command(const Subscription& subscription, 
 SubscriberTalk::Outcome SubscriberTalk::on_message(std::string_view message) {
   const std::optional<std::string> type = Fields(message).text("type");
   if (!type) return {Kind::kNotice, "the server says: " + one_line(message)};  // An announcement may be any text.
-  if (*type == "event") return on_event(message);
+  if (*type == "event") return group_ ? on_delivery(message) : on_event(message);
   if (*type == "subscribed") return on_subscribed(message);
   if (*type == "error") return on_error(message);
   if (*type == "unsubscribed") return on_ended(message);
@@ -166,6 +199,7 @@ SubscriberTalk::Outcome SubscriberTalk::on_subscribed(std::string_view message) 
   if (!index || *index >= subscriptions_.size()) return {};
   Subscription& subscription = subscriptions_[*index];
   subscription.confirmed = true;
+  if (group_) return {};
 
   const JsonSpan* recovered = answer.find("recovered");
   const bool asked = subscription.recovering || first_recover_.has_value();

@@ -19,11 +19,23 @@
 
 namespace carillon {
 
+// A queue group to be a member of, on each of the channels. What is absent is as the group has it.
+struct SubscriberGroup {
+  std::string name;
+  bool acknowledge = true;  // Each event once it was told; else it comes again, to any member, after the visibility time.
+  std::optional<std::uint64_t> in_flight;
+  std::optional<std::uint64_t> visibility_ms;
+  std::optional<std::uint64_t> deliveries_max;
+  std::string dead_letter;  // Empty: absent.
+};
+
 struct SubscriberStart {
   std::vector<std::string> channels;
   std::optional<ClientPosition> recover;  // Of the only channel: begin after this.
   bool since_beginning = false;           // Begin with all that is kept.
   bool presence = false;                  // Hear who is there, without being there.
+  // Then `recover` and `since_beginning` say where the group begins if it is new.
+  std::optional<SubscriberGroup> group;
 };
 
 class SubscriberTalk {
@@ -48,6 +60,7 @@ class SubscriberTalk {
     };
     Kind kind = Kind::kNothing;
     std::string text;
+    std::string reply;  // Of an event: the command to send once it was told. Empty: none.
   };
   Outcome on_message(std::string_view message);
 
@@ -64,6 +77,8 @@ class SubscriberTalk {
     bool hears(std::string_view event_channel) const;
   };
 
+  std::string join_command(const Subscription& subscription, std::size_t index) const;
+  Outcome on_delivery(std::string_view message) const;
   std::string subscribe_command(const Subscription& subscription, std::size_t index) const;
   Outcome on_subscribed(std::string_view message);
   Outcome on_event(std::string_view message);
@@ -73,6 +88,7 @@ class SubscriberTalk {
 
   std::vector<Subscription> subscriptions_;
   bool presence_ = false;
+  std::optional<SubscriberGroup> group_;
   std::optional<ClientPosition> first_recover_;  // Until the first subscription was confirmed.
 };
 

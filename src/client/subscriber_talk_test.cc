@@ -199,5 +199,34 @@ TEST(Backoff, GrowsToItsLongestWithJitter) {
   EXPECT_EQ(backoff.next(0), milliseconds(100));
 }
 
+TEST(SubscriberTalk, AMemberOfAGroupAcknowledgesWhatItWasTold) {
+  SubscriberTalk talk(
+      {.channels = {"jobs"}, .since_beginning = true, .group = SubscriberGroup{.name = "workers", .in_flight = 4}});
+  const std::string join =
+      R"({"type":"subscribe","channel":"jobs","id":0,"group":"workers","start":"beginning","in_flight":4})";
+  EXPECT_THAT(talk.on_connected(), ElementsAre(join));
+  EXPECT_EQ(talk.on_message(R"({"type":"subscribed","channel":"jobs","group":"workers","id":0,"epoch":"a","offset":4})").kind,
+            Kind::kNothing);
+  EXPECT_TRUE(talk.all_confirmed());
+  const std::string delivery = R"({"type":"event","channel":"jobs","data":1,"group":"workers","delivery":"a-1-1","attempt":1})";
+  for (int i = 0; i < 2; ++i) {
+    const auto outcome = talk.on_message(delivery);
+    EXPECT_EQ(outcome.kind, Kind::kEvent) << "what comes again is told again";
+    EXPECT_EQ(outcome.text, delivery);
+    EXPECT_EQ(outcome.reply, R"({"type":"ack","channel":"jobs","group":"workers","delivery":"a-1-1"})");
+  }
+  EXPECT_EQ(talk.on_message(R"({"type":"error","message":"late","code":"conflict"})").kind, Kind::kNotice);
+  EXPECT_THAT(talk.on_connected(), ElementsAre(join));
+  EXPECT_EQ(
+      talk.on_message(R"({"type":"unsubscribed","channel":"jobs","group":"workers","reason":"the group was deleted"})").kind,
+      Kind::kRefused);
+}
+
+TEST(SubscriberTalk, OrDoesNot) {
+  SubscriberTalk talk({.channels = {"jobs"}, .group = SubscriberGroup{.name = "workers", .acknowledge = false}});
+  talk.on_connected();
+  EXPECT_EQ(talk.on_message(R"({"type":"event","channel":"jobs","delivery":"a-1-1"})").reply, "");
+}
+
 }  // namespace
 }  // namespace carillon

@@ -70,6 +70,7 @@ void Hub::close_listeners() {
 
 Shard& Hub::add_shard(Loop& loop) {
   CHECK(shards_.size() < Interest::kLoopsMax);
+  groups_.add_home(loop);  // What it delivers at a turn's end leaves with the shard's flush.
   shards_.push_back(std::make_unique<Shard>(*this, loop, static_cast<unsigned>(shards_.size())));
   return *shards_.back();
 }
@@ -89,6 +90,7 @@ void Hub::remove_history(std::string channel, UniqueFunction<void(Result<void>)>
 }
 
 void Hub::on_publication(const PublicationPtr& publication) {
+  groups_.on_publication(*publication);
   if (shards_.size() == 1) {
     shards_.front()->push(publication);
   } else {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,6 +23,7 @@
 #include "hub/interest.h"
 #include "hub/listener.h"
 #include "hub/policy.h"
+#include "hub/queue_groups.h"
 #include "hub/session.h"
 
 namespace carillon {
@@ -57,6 +59,10 @@ struct HubOptions {
   std::size_t presence_key_bytes_max = 255;
   // How long the other nodes keep this node's members after they last heard of it.
   Millis presence_lease{30'000};
+
+  // Whether what queue groups know of this channel must survive a loss of power before it is confirmed. Any thread. Missing:
+  // of none.
+  std::function<bool(std::string_view channel)> is_synced_channel;
 };
 
 struct HubStats {
@@ -136,6 +142,8 @@ class Hub final : private EngineEvents, private PresenceEvents {
   // Ends every listener's stream, after what waits in it.
   void close_listeners();
 
+  QueueGroups& groups() { return groups_; }
+
   HubStats stats() const;
   const HubOptions& options() const { return options_; }
   const Clock& clock() const { return clock_; }
@@ -153,6 +161,7 @@ class Hub final : private EngineEvents, private PresenceEvents {
   const Policy& policy_;
   const HubOptions options_;
   Interest interest_;
+  QueueGroups groups_{*this};
   std::vector<std::unique_ptr<Shard>> shards_;
   std::atomic<std::uint64_t> publications_total_{0};
 

@@ -48,7 +48,7 @@ void Session::subscribe(SubscribeOptions options) {
     return shard_.start_join(*this, std::move(options), existing);
   }
   const std::size_t most = shard_.hub().options().subscriptions_per_session_max;
-  if (subscriptions_.size() >= most) {
+  if (subscriptions_.size() + group_count() >= most) {
     return client_.on_subscribed(
         ticket, Error{ErrorKind::kLimit, fmt::format("subscription limit exceeded: max {} subscriptions", most)});
   }
@@ -189,6 +189,7 @@ void Session::end(EndReason reason) {
   if (ended_) return;
   ended_ = true;
   if (reason == EndReason::kSlowConsumer) shard_.counters_.slow_closed_total.add();
+  leave_groups();
   shard_.leave(*this);
 }
 

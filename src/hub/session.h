@@ -6,6 +6,7 @@
 
 #include <boost/container/small_vector.hpp>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,6 +16,7 @@
 
 #include "hub/encoding.h"
 #include "hub/engine.h"
+#include "hub/group_call.h"
 #include "hub/outbox.h"
 #include "hub/selector.h"
 
@@ -88,6 +90,12 @@ class SessionClient {
   virtual void on_presence_counts(Ticket, const Result<PresenceCounts>&) {}
   // The hub ended the subscription to exactly this channel; `crash`: something went wrong, it may be tried again.
   virtual void on_unsubscribed(std::string_view /*channel*/, std::string_view /*reason*/, bool /*crash*/) {}
+  // Of queue groups. A delivery comes when the outbox has room for it; it must be written as an answer is.
+  virtual void on_group_joined(Ticket, const Result<GroupJoined>&) {}
+  virtual void on_group_delivery(const GroupName&, const GroupDelivery&) {}
+  virtual void on_group_settled(Ticket, const Result<GroupSettled>&) {}
+  // The group was deleted; the session is its member no more.
+  virtual void on_group_ended(const GroupName&, std::string_view /*reason*/) {}
   // A text for every client, whatever it is subscribed to.
   virtual void on_announcement(const Bytes& text) = 0;
   // The hub wants this session gone: say so to the client and close. After a slow consumer's call nothing more is queued.
@@ -154,6 +162,23 @@ class Session {
   // The same, answered by on_presence_counts.
   void presence_counts(std::string channel, Ticket ticket);
 
+  // Queue groups. A session is a member until it leaves or ends; what it has in flight then is delivered again, to any member.
+  //
+  // Answered by on_group_joined, maybe inside the call, and before any delivery. Errors: the policy's of a subscribe, kLimit
+  // (subscriptions and groups together), those of QueueGroups::join, and kConflict when it left before the answer.
+  struct JoinGroup {
+    GroupName name;
+    GroupWish wish;
+    std::size_t in_flight_max = kGroupInFlightDefault;
+    Ticket ticket = 0;
+  };
+  void join_group(JoinGroup join);
+  // False: it was no member.
+  bool leave_group(const GroupName& name);
+  // Answered by on_group_settled, maybe inside the call. Errors: kConflict (not a member), those of QueueGroups::settle.
+  void settle_group(const GroupName& name, GroupSettle settle, Ticket ticket);
+  std::size_t group_count() const;
+
   // Queues a frame and has on_outbox called at the end of this turn. An empty outbox takes a frame of any size; passing the
   // byte limit with answers alone wants the session's end as a slow consumer: a client that asks must also read.
   void enqueue(FramePtr frame);
@@ -174,6 +199,18 @@ class Session {
     bool present = false;
   };
   enum class Ending : std::uint8_t { kNo, kTelling, kWanted };
+  // Its place in a queue group.
+  struct GroupSeat {
+    std::uint64_t serial = 0;  // What the group's answers are matched by.
+    GroupName name;
+    GroupMember member = 0;
+    bool joined = false;
+    std::deque<GroupDelivery> held;  // Until the outbox has room; bounded by what may be in flight.
+  };
+  GroupSeat* find_seat(const GroupName& name);
+  GroupSeat* find_seat(std::uint64_t serial);
+  bool remove_seat(std::uint64_t serial);
+  void leave_groups();
 
   Subscription* find(const Audience& audience);
   Subscription* find_exact(std::string_view channel);
@@ -186,7 +223,8 @@ class Session {
   std::uint64_t delivery_stamp_ = 0;  // The last delivery that reached this session: one copy, however many match.
   Outbox outbox_;
   std::unique_ptr<std::vector<Gap>> gaps_;
-  std::uint32_t ready_place_ = 0;  // In the shard's list of ready sessions, from 1; 0: not in it.
+  std::unique_ptr<std::vector<GroupSeat>> seats_;  // Null while there is none.
+  std::uint32_t ready_place_ = 0;                  // In the shard's list of ready sessions, from 1; 0: not in it.
   bool ended_ = false;
   Ending ending_ = Ending::kNo;
   bool flushing_ = false;

@@ -243,6 +243,7 @@ void Shard::flush_ready() {
 void Shard::flush(Session& session) {
   if (std::exchange(session.flushing_, true)) return;
   if (!session.outbox_.empty()) session.client_.on_outbox();
+  if (session.seats_ != nullptr) send_held(session);
   if (!session.ended_ && session.outbox_.bytes() <= outbox_limit() / 2) {
     if (session.gaps_ != nullptr) tell_gaps(session);
     if (session.presence_lost_ && !session.ended_) find_lost_presence(session);

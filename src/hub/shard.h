@@ -175,6 +175,8 @@ class Shard final : public TurnEnd {
   void renew_lease();
   void flush_ready();
   void flush(Session& session);
+  void hold(SessionId session, std::uint64_t seat, std::vector<GroupDelivery> deliveries);
+  void send_held(Session& session);
   void run_completions();
   Join* join_of(const Session& session);
 
@@ -189,6 +191,7 @@ class Shard final : public TurnEnd {
   std::vector<Session*> sessions_;  // By slot; null where free.
   std::vector<std::uint32_t> free_slots_;
   std::uint32_t session_serial_ = 0;
+  std::uint64_t seat_serial_ = 0;
   std::unordered_map<std::string, std::uint32_t> interned_;  // User agents, counted.
   ExpiryList expiries_;
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "carillon/event.h"
+#include "hub/group_call.h"
 #include "wire/json/json_writer.h"
 #include "wire/text/base64.h"
 
@@ -23,6 +24,25 @@ char* put_number(char* at, std::uint64_t value) {
 char* put_epoch(char* at, std::uint64_t epoch) {
   for (int shift = 60; shift >= 0; shift -= 4) *at++ = "0123456789abcdef"[epoch >> shift & 15];
   return at;
+}
+
+// ,"dead_letter":{"channel":…,"group":…,"event_id":…,"epoch":…,"offset":…,"deliveries":…,"reason":…}, all texts but the
+// numbers.
+void append_dead_letter(std::string& out, const Tags& tags) {
+  bool first = true;
+  for (const auto& [name, value] : tags) {
+    if (!name.starts_with(kDeadLetterTag)) continue;
+    out += std::exchange(first, false) ? R"(,"dead_letter":{)" : ",";
+    const std::string_view key = std::string_view(name).substr(kDeadLetterTag.size());
+    append_json_string(out, key);
+    out += ':';
+    if (key == "offset" || key == "deliveries") {
+      out += value;
+    } else {
+      append_json_string(out, value);
+    }
+  }
+  if (!first) out += '}';
 }
 
 }  // namespace
@@ -64,8 +84,9 @@ void append_event_json(std::string& out, const Publication& publication, EventNa
     at = put(at, "\",\"offset\":");
     at = put_number(at, publication.position->offset);
   }
-  at = put(at, "}");
   out.append(tail, static_cast<std::size_t>(at - tail));
+  if (!publication.tags.empty()) append_dead_letter(out, publication.tags);
+  out += '}';
 }
 
 }  // namespace carillon

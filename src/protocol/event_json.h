@@ -9,8 +9,9 @@
 namespace carillon {
 
 // Appends {"type":"event","channel":…,"event":…,"data":…,"timestamp":<seconds>,"event_id":"<uuid>"}, the keys in guts' order;
-// a publication with a position has ,"epoch":"<hex>","offset":<n> after them. JSON payloads are copied byte for byte, so they
-// may hold line breaks; payloads that are no JSON become a JSON string in Base64. Allocates nothing but the string's growth.
+// a publication with a position has ,"epoch":"<hex>","offset":<n> after them, a dead letter of a queue group
+// ,"dead_letter":{…}. JSON payloads are copied byte for byte, so they may hold line breaks; payloads that are no JSON become a
+// JSON string in Base64. Allocates nothing but the string's growth.
 void append_event_json(std::string& out, const Publication& publication, EventNames names);
 
 // Appends the payload as the event object's `data` shows it.

@@ -104,6 +104,8 @@ const ApiRoom::Route ApiRoom::kRoutes[] = {
     {"GET", "/sessions/{id}", &ApiRoom::show_session},
     {"DELETE", "/sessions/{id}", &ApiRoom::end_session},
     {"POST", "/disconnect", &ApiRoom::disconnect, Route::Access::kChecked, Body::kJson},
+    {"GET", "/groups", &ApiRoom::list_groups},
+    {"DELETE", "/groups", &ApiRoom::remove_group},
     {"GET", "/info", &ApiRoom::show_info},
     {"GET", "/realtime/stats", &ApiRoom::show_stats, Route::Access::kOpen},
     {"GET", "/openapi.json", &ApiRoom::show_openapi, Route::Access::kOpen},
@@ -120,6 +122,10 @@ const ApiRoom::UserRoute ApiRoom::kUserRoutes[] = {
     {"DELETE", "/topics/{id}", &ApiRoom::delete_topic},
     {"GET", "/presence", &ApiRoom::show_presence},
     {"GET", "/presence_stats", &ApiRoom::show_presence_stats},
+    {"POST", "/groups/take", &ApiRoom::take_from_group, Body::kJson},
+    {"POST", "/groups/ack", &ApiRoom::ack_in_group, Body::kJson},
+    {"POST", "/groups/nack", &ApiRoom::nack_in_group, Body::kJson},
+    {"POST", "/groups/extend", &ApiRoom::extend_in_group, Body::kJson},
 };
 
 ApiRoom::ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, Identify identify, const ApiTopics& topics, ApiOptions options,
@@ -134,7 +140,8 @@ ApiRoom::ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, Identify identif
       trusted_(std::make_shared<const Identity>(Identity{.trusted = true})),
       openapi_(openapi_document(options_.path, facts_.version)),
       reader_(options_.publish),
-      steer_reader_(options_.publish.channels) {}
+      steer_reader_(options_.publish.channels),
+      group_reader_(options_.publish.channels) {}
 
 ApiRoom::~ApiRoom() = default;
 

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "carillon/server_options.h"
 #include "feature/api/api_answers.h"
+#include "feature/api/group_request.h"
 #include "feature/api/publish_request.h"
 #include "feature/api/steer_request.h"
 #include "hub/durable_subscriptions.h"
@@ -86,12 +87,22 @@ class ApiRoom {
   void create_topic(ExchangePtr exchange, const IdentityPtr& asker);
   void show_topic(ExchangePtr exchange, const IdentityPtr& asker);
   void delete_topic(ExchangePtr exchange, const IdentityPtr& asker);
+  // api_groups.cc
+  void take_from_group(ExchangePtr exchange, const IdentityPtr& asker);
+  void ack_in_group(ExchangePtr exchange, const IdentityPtr& asker);
+  void nack_in_group(ExchangePtr exchange, const IdentityPtr& asker);
+  void extend_in_group(ExchangePtr exchange, const IdentityPtr& asker);
+  void list_groups(ExchangePtr exchange);
+  void remove_group(ExchangePtr exchange);
   void show_info(ExchangePtr exchange);
   void show_stats(ExchangePtr exchange);
   void show_openapi(ExchangePtr exchange);
 
   // The channel that `?channel=` names, if who asks may see its presence.
   Result<std::string> presence_channel(const Exchange& exchange, const Identity& asker) const;
+  Result<void> may_use_group(const Identity& asker, const GroupName& name) const;
+  void answer_take(std::uint64_t ticket, const GroupName& name, Result<std::vector<GroupDelivery>> outcome);
+  void settle_in_group(ExchangePtr exchange, const Identity& asker, GroupSettle::Verb verb);
   void publish_each(ExchangePtr exchange, const IdentityPtr& asker, Result<std::vector<PublishReader::Item>> items);
   void take_outcome(std::uint64_t ticket, std::size_t index, const std::string& channel, const Result<Receipt>& outcome);
   static void finish(Gathering& gathering);
@@ -111,6 +122,7 @@ class ApiRoom {
   const std::string openapi_;
   PublishReader reader_;
   SteerReader steer_reader_;
+  GroupReader group_reader_;
   boost::unordered_flat_map<std::uint64_t, ExchangePtr> parked_;
   boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Gathering>> gatherings_;
   std::uint64_t last_ticket_ = 0;

@@ -512,9 +512,9 @@ TEST_F(ApiRoomTest, ATokenIsForNothingElse) {
   routes_.peer = {.text = "203.0.113.9:1", .loopback = false};
   const std::vector<HttpHeaders::Field> alice = {{"Authorization", "Bearer token-alice"}};
   for (const RoutesDouble::Route& route : routes_.routes) {
-    const bool for_users = route.path.starts_with("/api/topics") || route.path == "/api/presence" ||
-                           route.path == "/api/presence_stats" || route.path == "/api/publish" ||
-                           route.path == "/api/broadcast" || route.path == "/api/batch" ||
+    const bool for_users = route.path.starts_with("/api/groups/") || route.path.starts_with("/api/topics") ||
+                           route.path == "/api/presence" || route.path == "/api/presence_stats" ||
+                           route.path == "/api/publish" || route.path == "/api/broadcast" || route.path == "/api/batch" ||
                            (route.method == "GET" && route.path == "/api/channels/{name}/history");
     const bool open = route.path == "/api/realtime/stats" || route.path == "/api/openapi.json";
     if (!for_users && !open) {

@@ -11,7 +11,7 @@ constexpr std::string_view kTemplate = R"openapi({
   "info": {
     "title": "Carillon HTTP API",
     "version": "@VERSION@",
-    "description": "Publish, look and steer by plain requests. With an API key configured, requests show it; without, clients on the server's own machine are answered. Users may publish, read history and see who is present with a token, where the channel's rule lets them."
+    "description": "Publish, look and steer by plain requests. With an API key configured, requests show it; without, clients on the server's own machine are answered. Users may publish, read history, see who is present and take part in queue groups with a token, where the channel's rule lets them."
   },
   "servers": [{"url": "@PATH@"}],
   "security": [{"apiKey": []}, {}],
@@ -434,6 +434,199 @@ constexpr std::string_view kTemplate = R"openapi({
         }
       }
     },
+    "/groups": {
+      "get": {
+        "operationId": "listGroups",
+        "summary": "Queue groups, by channel and name.",
+        "parameters": [
+          {"name": "channel", "in": "query", "description": "Only those on this channel.", "schema": {"type": "string"}},
+          {"name": "after", "in": "query", "description": "Only what comes after: the last page's `next`.", "schema": {"type": "string"}},
+          {"$ref": "#/components/parameters/limit"}
+        ],
+        "responses": {
+          "200": {
+            "description": "One page.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "properties": {
+                    "groups": {"type": "array", "items": {"$ref": "#/components/schemas/Group"}},
+                    "next": {"type": "string", "description": "Present when there are more: ask again with `after`."}
+                  },
+                  "required": ["groups"]
+                }
+              }
+            }
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      },
+      "delete": {
+        "operationId": "removeGroup",
+        "summary": "Delete a queue group.",
+        "description": "Its members are told. What it had not settled stays in the channel.",
+        "parameters": [
+          {"name": "channel", "in": "query", "required": true, "schema": {"type": "string"}},
+          {"name": "group", "in": "query", "required": true, "schema": {"type": "string"}}
+        ],
+        "responses": {
+          "200": {
+            "description": "Deleted.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "properties": {"channel": {"type": "string"}, "group": {"type": "string"}, "removed": {"const": true}},
+                  "required": ["channel", "group", "removed"]
+                }
+              }
+            }
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "404": {"$ref": "#/components/responses/NotFound"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      }
+    },
+    "/groups/take": {
+      "post": {
+        "operationId": "takeFromGroup",
+        "security": [{"apiKey": []}, {"token": []}, {}],
+        "summary": "Take publications of a queue group.",
+        "description": "Answered at once when something is there, else when something comes, at the latest after `wait_ms`, then with an empty list. What is taken is delivered to nobody else for the visibility time; acknowledge it before. The first take makes the group, with these settings; later ones may leave them out or must repeat them.",
+        "requestBody": {
+          "required": true,
+          "content": {"application/json": {"schema": {"$ref": "#/components/schemas/GroupTake"}}}
+        },
+        "responses": {
+          "200": {
+            "description": "What was taken.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "properties": {
+                    "channel": {"type": "string"},
+                    "group": {"type": "string"},
+                    "deliveries": {"type": "array", "items": {"$ref": "#/components/schemas/GroupDelivery"}}
+                  },
+                  "required": ["channel", "group", "deliveries"]
+                }
+              }
+            }
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "409": {"$ref": "#/components/responses/Conflict"},
+          "415": {"$ref": "#/components/responses/NotJson"},
+          "429": {"$ref": "#/components/responses/Limit"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      }
+    },
+    "/groups/ack": {
+      "post": {
+        "operationId": "ackInGroup",
+        "security": [{"apiKey": []}, {"token": []}, {}],
+        "summary": "Deliveries are handled.",
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "allOf": [{"$ref": "#/components/schemas/GroupDeliveries"}],
+                "type": "object",
+                "properties": {}
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "Written. `refused` names those that were settled before, delivered anew since, or never made.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/GroupSettled"}}}
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "404": {"$ref": "#/components/responses/NotFound"},
+          "409": {"$ref": "#/components/responses/Conflict"},
+          "415": {"$ref": "#/components/responses/NotJson"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      }
+    },
+    "/groups/nack": {
+      "post": {
+        "operationId": "nackInGroup",
+        "security": [{"apiKey": []}, {"token": []}, {}],
+        "summary": "Deliveries are to be made again.",
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "allOf": [{"$ref": "#/components/schemas/GroupDeliveries"}],
+                "type": "object",
+                "properties": {"delay_ms": {"type": "integer", "minimum": 0, "maximum": 43200000, "description": "How long they wait first; 0 unless given."}}
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "Written. `refused` names those that were settled before, delivered anew since, or never made.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/GroupSettled"}}}
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "404": {"$ref": "#/components/responses/NotFound"},
+          "409": {"$ref": "#/components/responses/Conflict"},
+          "415": {"$ref": "#/components/responses/NotJson"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      }
+    },
+    "/groups/extend": {
+      "post": {
+        "operationId": "extendInGroup",
+        "security": [{"apiKey": []}, {"token": []}, {}],
+        "summary": "Deliveries need more time.",
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "allOf": [{"$ref": "#/components/schemas/GroupDeliveries"}],
+                "type": "object",
+                "properties": {"visibility_ms": {"type": "integer", "minimum": 100, "maximum": 43200000, "description": "From now; the group's unless given."}}
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "Written. `refused` names those that were settled before, delivered anew since, or never made.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/GroupSettled"}}}
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "404": {"$ref": "#/components/responses/NotFound"},
+          "409": {"$ref": "#/components/responses/Conflict"},
+          "415": {"$ref": "#/components/responses/NotJson"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      }
+    },
     "/disconnect": {
       "post": {
         "operationId": "disconnect",
@@ -648,8 +841,9 @@ constexpr std::string_view kTemplate = R"openapi({
         "description": "No API key is configured and the client is not on the server's machine, or the channel's rules forbid it.",
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
       },
+      "Conflict": {"description": "It contradicts what exists.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
       "NotFound": {
-        "description": "There is no such session.",
+        "description": "There is no such session, or group.",
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
       },
       "TooLarge": {
@@ -897,6 +1091,82 @@ constexpr std::string_view kTemplate = R"openapi({
           }
         },
         "required": ["ref", "online_at"]
+      },
+      "GroupTake": {
+        "type": "object",
+        "properties": {
+          "channel": {"type": "string", "minLength": 1, "maxLength": 255},
+          "group": {"type": "string", "minLength": 1, "maxLength": 128},
+          "count": {"type": "integer", "minimum": 1, "maximum": 100, "default": 1},
+          "wait_ms": {"type": "integer", "minimum": 0, "maximum": 60000, "default": 0},
+          "start": {
+            "description": "Where a new group begins; of one that exists it says nothing.",
+            "anyOf": [
+              {"enum": ["now", "beginning"]},
+              {
+                "type": "object",
+                "properties": {"epoch": {"type": "string"}, "offset": {"type": "integer", "minimum": 0}},
+                "required": ["epoch", "offset"]
+              }
+            ]
+          },
+          "visibility_ms": {"type": "integer", "minimum": 100, "maximum": 43200000, "default": 30000},
+          "deliveries_max": {"type": "integer", "minimum": 0, "maximum": 1000, "default": 5, "description": "0: without end."},
+          "dead_letter": {"type": "string", "minLength": 1, "maxLength": 255, "description": "A channel; the channel's name and `/dead` unless given."}
+        },
+        "required": ["channel", "group"]
+      },
+      "GroupDelivery": {
+        "allOf": [{"$ref": "#/components/schemas/Event"}],
+        "type": "object",
+        "properties": {
+          "group": {"type": "string"},
+          "delivery": {"type": "string", "description": "What this delivery is acknowledged by."},
+          "attempt": {"type": "integer", "minimum": 1, "description": "The how-manieth delivery of this event this is."}
+        },
+        "required": ["group", "delivery", "attempt"]
+      },
+      "GroupDeliveries": {
+        "type": "object",
+        "properties": {
+          "channel": {"type": "string"},
+          "group": {"type": "string"},
+          "delivery": {
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 1000}]
+          }
+        },
+        "required": ["channel", "group", "delivery"]
+      },
+      "GroupSettled": {
+        "type": "object",
+        "properties": {
+          "channel": {"type": "string"},
+          "group": {"type": "string"},
+          "settled": {"type": "integer", "minimum": 1},
+          "refused": {"type": "array", "items": {"type": "string"}}
+        },
+        "required": ["channel", "group", "settled"]
+      },
+      "Group": {
+        "type": "object",
+        "properties": {
+          "channel": {"type": "string"},
+          "group": {"type": "string"},
+          "epoch": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+          "offset": {"type": "integer", "minimum": 0, "description": "All up to it are settled."},
+          "lag": {"type": "integer", "minimum": 0, "description": "Publications that are not settled."},
+          "in_flight": {"type": "integer", "minimum": 0},
+          "members": {"type": "integer", "minimum": 0, "description": "Clients, and takes that wait."},
+          "visibility_ms": {"type": "integer"},
+          "deliveries_max": {"type": "integer"},
+          "dead_letter": {"type": "string"},
+          "delivered": {"type": "integer", "description": "First deliveries."},
+          "redelivered": {"type": "integer"},
+          "acked": {"type": "integer"},
+          "dead": {"type": "integer", "description": "Moved to the dead-letter channel."},
+          "lost": {"type": "integer", "description": "Taken by the channel's retention, or removed, before they were handled."}
+        },
+        "required": ["channel", "group", "epoch", "offset", "lag", "in_flight", "members", "visibility_ms", "deliveries_max", "dead_letter", "delivered", "redelivered", "acked", "dead", "lost"]
       },
       "SessionId": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
       "Session": {

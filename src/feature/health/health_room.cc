@@ -178,11 +178,27 @@ void HealthRoom::write_hub_metrics(MetricsWriter& writer) const {
   writer.counter("carillon_presence_news_total",
                  "Diffs of presence, and counts of crowded channels, queued for clients, once a client.",
                  stats.presence_news_total);
+  write_group_metrics(writer);
   writer.gauge("carillon_outbox_bytes", "Bytes waiting for clients, those shared by several counted once a loop.",
                stats.outbox_bytes);
   writer.gauge("carillon_outbox_limit_bytes", "Bytes that may wait for all clients together.",
                hub_.options().outbox_memory_bytes);
   writer.gauge("carillon_ready", "1 while running, 0 while starting or draining.", phase_.get() == Phase::kRunning ? 1 : 0);
+}
+
+void HealthRoom::write_group_metrics(MetricsWriter& writer) const {
+  const GroupStats stats = hub_.groups().stats();
+  writer.gauge("carillon_group_groups", "Queue groups in use.", stats.groups);
+  writer.gauge("carillon_group_members", "Members of queue groups, and takes that wait.", stats.members);
+  writer.gauge("carillon_group_in_flight", "Deliveries of queue groups that are not settled.", stats.in_flight);
+  writer.counter("carillon_group_deliveries_total", "First deliveries of queue groups.", stats.deliveries_total);
+  writer.counter("carillon_group_redeliveries_total", "Further deliveries of what was not acknowledged.",
+                 stats.redeliveries_total);
+  writer.counter("carillon_group_acks_total", "Publications acknowledged.", stats.acks_total);
+  writer.counter("carillon_group_dead_letters_total", "Publications moved to a dead-letter channel.", stats.dead_total);
+  writer.counter("carillon_group_lost_total",
+                 "Publications that the channel's retention, or a removal, took before a queue group had handled them.",
+                 stats.lost_total);
 }
 
 void HealthRoom::write_process_metrics(MetricsWriter& writer) const {

@@ -62,6 +62,7 @@ class HealthRoom {
   HttpResponse report_startup() const;
   HttpResponse report_metrics() const;
   void write_hub_metrics(MetricsWriter& writer) const;
+  void write_group_metrics(MetricsWriter& writer) const;
   void write_process_metrics(MetricsWriter& writer) const;
   std::int64_t uptime_seconds() const;
 

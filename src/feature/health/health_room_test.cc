@@ -160,9 +160,9 @@ TEST_F(HealthRoomTest, MetricsTellWhatHappened) {
   for (const char* line :
        {"\nguts_websocket_connections 7\n", "\ncarillon_publications_total 1\n", "\ncarillon_ready 1\n",
         "\nprocess_cpu_seconds_total 1.5\n", "\nprocess_open_fds 12\n", "\ncarillon_history_bytes 99\n",
-        "\ncarillon_presence_members 7\n", "\ncarillon_presence_states_total 0\n", "\ncarillon_presence_news_total 0\n",
-        "\nprocess_start_time_seconds 1700000000\n", "\ncarillon_build_info{version=\"1.2.3\"} 1\n",
-        "\ncarillon_http_requests_total{class=\"4xx\"} 1\n"}) {
+        "\ncarillon_presence_members 7\n", "\ncarillon_presence_states_total 0\n", "\ncarillon_group_groups 0\n",
+        "\ncarillon_presence_news_total 0\n", "\nprocess_start_time_seconds 1700000000\n",
+        "\ncarillon_build_info{version=\"1.2.3\"} 1\n", "\ncarillon_http_requests_total{class=\"4xx\"} 1\n"}) {
     EXPECT_NE(response.body.find(line), std::string::npos) << line;
   }
 }

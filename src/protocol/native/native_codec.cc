@@ -16,11 +16,19 @@ struct VerbName {
   NativeVerb verb;
 };
 constexpr VerbName kVerbs[] = {
-    {"subscribe", NativeVerb::kSubscribe}, {"unsubscribe", NativeVerb::kUnsubscribe},
-    {"ping", NativeVerb::kPing},           {"publish", NativeVerb::kPublish},
-    {"history", NativeVerb::kHistory},     {"subscriptions", NativeVerb::kSubscriptions},
-    {"join", NativeVerb::kJoin},           {"leave", NativeVerb::kLeave},
-    {"presence", NativeVerb::kPresence},   {"presence_stats", NativeVerb::kPresenceStats},
+    {"subscribe", NativeVerb::kSubscribe},
+    {"unsubscribe", NativeVerb::kUnsubscribe},
+    {"ping", NativeVerb::kPing},
+    {"publish", NativeVerb::kPublish},
+    {"history", NativeVerb::kHistory},
+    {"subscriptions", NativeVerb::kSubscriptions},
+    {"join", NativeVerb::kJoin},
+    {"leave", NativeVerb::kLeave},
+    {"presence", NativeVerb::kPresence},
+    {"presence_stats", NativeVerb::kPresenceStats},
+    {"ack", NativeVerb::kAck},
+    {"nack", NativeVerb::kNack},
+    {"extend", NativeVerb::kExtend},
 };
 
 Error malformed(std::string text) {
@@ -83,6 +91,7 @@ struct NativeReader::Fields {
   const JsonSpan* meta = nullptr;
   const JsonSpan* to = nullptr;
   const JsonSpan* id = nullptr;
+  GroupFields group;
 };
 
 Result<NativeCommand> NativeReader::read(std::string_view message) {
@@ -130,6 +139,12 @@ Result<NativeReader::Fields> NativeReader::read_fields(std::string_view message)
       fields.*field = &member.value;
       break;
     }
+    for (const auto& [name, field] : group_field_names()) {
+      if (member.key != name) continue;
+      if (fields.group.*field != nullptr) return malformed(fmt::format("duplicate field `{}`", name));
+      fields.group.*field = &member.value;
+      break;
+    }
   }
   return fields;
 }
@@ -146,7 +161,7 @@ Result<NativeCommand> NativeReader::command_of(const Fields& fields, std::string
   if (found == nullptr) {
     return malformed(
         fmt::format("unknown variant `{}`, expected one of `subscribe`, `unsubscribe`, `ping`, `publish`, "
-                    "`history`, `subscriptions`, `join`, `leave`, `presence`, `presence_stats`",
+                    "`history`, `subscriptions`, `join`, `leave`, `presence`, `presence_stats`, `ack`, `nack`, `extend`",
                     type->substr(0, 64)));
   }
   command.verb = found->verb;
@@ -162,6 +177,12 @@ Result<NativeCommand> NativeReader::command_of(const Fields& fields, std::string
     case NativeVerb::kHistory: read = read_history(fields, command); break;
     case NativeVerb::kSubscribe: read = read_subscribe(fields, command); break;
     case NativeVerb::kJoin: read = read_join(fields, command); break;
+    case NativeVerb::kUnsubscribe:
+      if (fields.group.group != nullptr) read = read_group(fields, command);
+      break;
+    case NativeVerb::kAck:
+    case NativeVerb::kNack:
+    case NativeVerb::kExtend: read = read_settle(fields, command); break;
     default: break;
   }
   if (!read) return read.error();
@@ -200,7 +221,30 @@ Result<void> NativeReader::read_history(const Fields& fields, NativeCommand& com
   return read_flag(fields.reverse, "reverse", command.reverse);
 }
 
+Result<void> NativeReader::read_group(const Fields& fields, NativeCommand& command) {
+  Result<GroupRequest> group = read_group_request(fields.group);
+  if (!group) return malformed(group.error().text);
+  command.group = *std::move(group);
+  return {};
+}
+
+Result<void> NativeReader::read_settle(const Fields& fields, NativeCommand& command) {
+  const GroupSettle::Verb verb = command.verb == NativeVerb::kAck    ? GroupSettle::Verb::kAck
+                                 : command.verb == NativeVerb::kNack ? GroupSettle::Verb::kNack
+                                                                     : GroupSettle::Verb::kExtend;
+  Result<GroupSettleRequest> settle = read_group_settle(fields.group, verb);
+  if (!settle) return malformed(settle.error().text);
+  command.settle = *std::move(settle);
+  return {};
+}
+
 Result<void> NativeReader::read_subscribe(const Fields& fields, NativeCommand& command) {
+  if (fields.group.group != nullptr) {
+    if (fields.recover != nullptr || fields.presence != nullptr) {
+      return malformed("a subscribe with `group` has neither `recover` nor `presence`");
+    }
+    return read_group(fields, command);
+  }
   if (fields.recover != nullptr && fields.recover->type != JsonType::kNull) {
     Result<std::vector<ChannelPosition>> positions = positions_of(*fields.recover);
     if (!positions) return positions.error();

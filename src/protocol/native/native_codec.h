@@ -12,6 +12,7 @@
 #include "carillon/result.h"
 #include "carillon/server_options.h"
 #include "hub/session.h"
+#include "protocol/group_json.h"
 #include "protocol/presence_json.h"
 #include "wire/json/json_slicer.h"
 
@@ -28,6 +29,9 @@ enum class NativeVerb : std::uint8_t {
   kLeave,
   kPresence,
   kPresenceStats,
+  kAck,
+  kNack,
+  kExtend,
 };
 
 // How a client wants to be present.
@@ -51,6 +55,8 @@ struct NativeCommand {
   bool reverse = false;
   bool to_others = false;
   std::optional<NativePresence> presence;  // Of subscribe and join.
+  std::optional<GroupRequest> group;       // Of a subscribe or unsubscribe that names a queue group.
+  std::optional<GroupSettleRequest> settle;
 };
 
 class NativeReader {
@@ -69,6 +75,8 @@ class NativeReader {
   Result<void> read_history(const Fields& fields, NativeCommand& command);
   Result<void> read_subscribe(const Fields& fields, NativeCommand& command);
   Result<void> read_join(const Fields& fields, NativeCommand& command);
+  Result<void> read_group(const Fields& fields, NativeCommand& command);
+  Result<void> read_settle(const Fields& fields, NativeCommand& command);
   Result<std::optional<NativePresence>> presence_of(const JsonSpan& span);
   Result<void> read_key_and_meta(const JsonSpan* key, const JsonSpan* meta, NativePresence& presence);
   Result<std::string_view> text_of(const JsonSpan* span, std::string_view name, std::string& scratch);

@@ -38,6 +38,11 @@ constexpr std::string_view kWhole[] = {
     R"({"type":"presence","channel":"room:1"})",
     R"({"type":"presence_stats","channel":"room:1"})",
     R"({"type":"publish","channel":"room:1","event":"e","data":1,"to":"others"})",
+    R"({"type":"subscribe","channel":"jobs","group":"g","start":"beginning","in_flight":4,"visibility_ms":500,"deliveries_max":3})",
+    R"({"type":"subscribe","channel":"jobs","group":"g","start":{"epoch":"1","offset":0},"dead_letter":"dead"})",
+    R"({"type":"ack","channel":"jobs","group":"g","delivery":["a-1-1","a-2-1"]})",
+    R"({"type":"nack","channel":"jobs","group":"g","delivery":"a-1-1","delay_ms":100,"id":1})",
+    R"({"type":"extend","channel":"jobs","group":"g","delivery":"a-1-1"})",
     R"(["subscribe","repo:a/b"])",
     R"(["ping"])",
 };

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "hub/epoch_text.h"
+#include "protocol/native/native_group_codec.h"
 #include "protocol/native_channels.h"
 #include "protocol/presence_key.h"
 #include "wire/json/json_writer.h"
@@ -75,10 +76,14 @@ void NativeDialog::on_message(std::string_view message, MessageKind kind) {
     case NativeVerb::kLeave: return leave(*command);
     case NativeVerb::kPresence:
     case NativeVerb::kPresenceStats: return ask_presence(*command);
+    case NativeVerb::kAck:
+    case NativeVerb::kNack:
+    case NativeVerb::kExtend: return settle_group(*command);
   }
 }
 
 void NativeDialog::subscribe(const NativeCommand& command) {
+  if (command.group) return join_group(command);
   Result<Selector> selector = subscription_selector(command.channel, shared_.text_options);
   if (!selector) return send_error(selector.error(), shared_.reader.id());
   SubscribeOptions options{.selector = *std::move(selector), .recover = command.recover};
@@ -98,6 +103,7 @@ void NativeDialog::subscribe(const NativeCommand& command) {
 }
 
 void NativeDialog::unsubscribe(const NativeCommand& command) {
+  if (command.group) return leave_group(command);
   const Result<Selector> selector = subscription_selector(command.channel, shared_.text_options);
   if (!selector) return send_error(selector.error(), shared_.reader.id());
   session_.unsubscribe(*selector);  // Confirmed even if it was not subscribed.
@@ -161,6 +167,40 @@ void NativeDialog::ask_presence(const NativeCommand& command) {
   session_.presence_counts(*std::move(channel), ticket);
 }
 
+// A group is on one channel, named exactly: a repository's is not a tree here.
+void NativeDialog::join_group(const NativeCommand& command) {
+  Result<std::string> channel = named_channel(command.channel, shared_.text_options);
+  if (!channel) return send_error(channel.error(), shared_.reader.id());
+  GroupWish wish = command.group->wish;
+  if (wish.dead_letter) {
+    Result<std::string> dead_letter = named_channel(*wish.dead_letter, shared_.text_options);
+    if (!dead_letter) return send_error(dead_letter.error(), shared_.reader.id());
+    wish.dead_letter = *std::move(dead_letter);
+  }
+  const Ticket ticket = expect(command.channel);
+  pending_->back().group = command.group->name;
+  session_.join_group({.name = {.channel = *std::move(channel), .name = command.group->name},
+                       .wish = std::move(wish),
+                       .in_flight_max = command.group->in_flight,
+                       .ticket = ticket});
+}
+
+void NativeDialog::leave_group(const NativeCommand& command) {
+  Result<std::string> channel = named_channel(command.channel, shared_.text_options);
+  if (!channel) return send_error(channel.error(), shared_.reader.id());
+  session_.leave_group({.channel = *std::move(channel), .name = command.group->name});  // Confirmed even if it was no member.
+  send(native_group_left(command.channel, command.group->name, shared_.reader.id()));
+}
+
+void NativeDialog::settle_group(const NativeCommand& command) {
+  Result<std::string> channel = named_channel(command.channel, shared_.text_options);
+  if (!channel) return send_error(channel.error(), shared_.reader.id());
+  const Ticket ticket = expect(command.channel);
+  pending_->back().group = command.settle->name;
+  pending_->back().settle = command.settle->settle.verb;
+  session_.settle_group({.channel = *std::move(channel), .name = command.settle->name}, command.settle->settle, ticket);
+}
+
 // --- The hub's answers
 
 void NativeDialog::on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) {
@@ -211,6 +251,31 @@ void NativeDialog::on_unsubscribed(std::string_view channel, std::string_view re
   send(native_ended(channel, reason, crash));
 }
 
+void NativeDialog::on_group_joined(Ticket ticket, const Result<GroupJoined>& outcome) {
+  const Pending asked = take(ticket);
+  if (!outcome) return send_error(outcome.error(), asked.id);
+  send(native_group_joined(asked.channel, asked.group, asked.id, *outcome));
+}
+
+void NativeDialog::on_group_delivery(const GroupName& name, const GroupDelivery& delivery) {
+  std::string out;
+  append_delivery_json(out, name.name, delivery, names_);
+  send(out);
+}
+
+// Without an id only what was refused is told.
+void NativeDialog::on_group_settled(Ticket ticket, const Result<GroupSettled>& outcome) {
+  const Pending asked = take(ticket);
+  if (!outcome) return send_error(outcome.error(), asked.id);
+  if (outcome->settled == 0) return send_error(not_in_flight(), asked.id);
+  if (asked.id.empty() && outcome->refused.empty()) return;
+  send(native_group_settled(asked.channel, asked.group, asked.id, asked.settle, *outcome));
+}
+
+void NativeDialog::on_group_ended(const GroupName& name, std::string_view reason) {
+  send(native_group_ended(name, reason));
+}
+
 void NativeDialog::on_gap(std::span<const Gap> gaps) {
   for (const Gap& gap : gaps) session_.outbox().push_urgent(link_.frame(native_gap(gap), MessageKind::kText));
   link_.flush();  // The turn's own flush is over.
@@ -250,7 +315,8 @@ Ticket NativeDialog::expect(std::string_view channel, std::string_view own_name)
                        .channel = std::string(channel),
                        .own_name = std::string(own_name),
                        .recover = false,
-                       .presence = nullptr});
+                       .presence = nullptr,
+                       .group = {}});
   return ticket;
 }
 

@@ -51,6 +51,8 @@ class NativeDialog final : public Dialog, private SessionClient {
     std::string own_name;  // Canonical.
     bool recover = false;
     std::unique_ptr<NativePresence> presence;  // Of a subscribe: checked, and with its key.
+    std::string group;
+    GroupSettle::Verb settle = GroupSettle::Verb::kAck;
   };
 
   void subscribe(const NativeCommand& command);
@@ -61,6 +63,9 @@ class NativeDialog final : public Dialog, private SessionClient {
   void join(const NativeCommand& command);
   void leave(const NativeCommand& command);
   void ask_presence(const NativeCommand& command);
+  void join_group(const NativeCommand& command);
+  void leave_group(const NativeCommand& command);
+  void settle_group(const NativeCommand& command);
 
   void on_outbox() override { link_.flush(); }
   void on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) override;
@@ -71,6 +76,10 @@ class NativeDialog final : public Dialog, private SessionClient {
   void on_presence(Ticket ticket, const Result<PresenceStatePtr>& outcome) override;
   void on_presence_counts(Ticket ticket, const Result<PresenceCounts>& outcome) override;
   void on_unsubscribed(std::string_view channel, std::string_view reason, bool crash) override;
+  void on_group_joined(Ticket ticket, const Result<GroupJoined>& outcome) override;
+  void on_group_delivery(const GroupName& name, const GroupDelivery& delivery) override;
+  void on_group_settled(Ticket ticket, const Result<GroupSettled>& outcome) override;
+  void on_group_ended(const GroupName& name, std::string_view reason) override;
   void on_announcement(const Bytes& text) override;
   void on_end_wanted(EndReason reason, std::string_view text) override;
   std::string peer_text() const override { return link_.peer().text; }

@@ -1,0 +1,119 @@
+// GroupHome: the queue groups that live on one loop: what stands between the machine (queue_group.h), the engine and whoever
+// takes part. On its loop only.
+//
+// 1. A group that is asked for and not here is read from the state store, or made, if the asking one may make it; then the
+//    channel's top is read. Who asks meanwhile waits.
+// 2. At the end of a turn, each group in which something happened decides on deliveries, reads their publications in pages and
+//    hands them to members and takers. What is to be dead-lettered is read and published likewise.
+// 3. Then what has changed is written, all groups in one change and one change at a time; what is waiting for that is answered:
+//    acks, and takers. What was not written is tried again after a second.
+// 4. A group that nobody uses is let go of after kIdleTime; its state stays in the store.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/counter.h"
+#include "base/hash.h"
+#include "base/log_limit.h"
+#include "base/loop.h"
+#include "hub/hub.h"
+#include "hub/queue_groups.h"
+
+namespace carillon {
+
+class GroupHome final : public TurnEnd {
+ public:
+  // Groups in use on one loop; one more is refused with kLimit.
+  static constexpr std::size_t kGroupsMax = 10'000;
+  static constexpr Millis kIdleTime{10 * 60 * 1000};
+  static constexpr Millis kRetryTime{1000};
+  // Publications read at once.
+  static constexpr std::size_t kPageMax = 100;
+
+  GroupHome(QueueGroups& groups, Hub& hub, Loop& loop, std::size_t index);
+  ~GroupHome() override;
+
+  Loop& loop() { return loop_; }
+  void join(GroupMember member, QueueGroups::Join join);
+  void leave(const GroupName& name, GroupMember member);
+  void take(GroupMember taker, QueueGroups::Take take);
+  void cancel(const GroupName& name, GroupMember taker);
+  void settle(const GroupName& name, GroupSettle settle, UniqueFunction<void(Result<GroupSettled>)> done);
+  void inspect(const GroupName& name, UniqueFunction<void(Result<GroupInfo>)> done);
+  void remove(const GroupName& name, UniqueFunction<void(Result<void>)> done);
+  void on_news(const std::string& channel);
+
+  void on_turn_end() override;
+
+  struct Counters {
+    Counter groups, members, in_flight, deliveries_total, redeliveries_total, acks_total, dead_total, lost_total;
+  };
+  const Counters& counters() const { return counters_; }
+
+ private:
+  struct Group;
+  struct Taker;
+  using Opened = UniqueFunction<void(Result<Group*>)>;
+  using Written = UniqueFunction<void(const Result<void>&)>;
+
+  // `wish`: a group that does not exist is made so; null: kNotFound then.
+  void open(const GroupName& name, const GroupWish* wish, Opened opened);
+  void read_state(Group& group);
+  void take_state(std::uint64_t id, Result<std::optional<std::string>> outcome);
+  void read_start(Group& group);
+  void take_start(std::uint64_t id, Result<HistoryPage> outcome);
+  Result<void> begin(Group& group, const HistoryPage& page);
+  Result<void> resume(Group& group, const HistoryPage& page);
+  void start(Group& group);
+  void fail(Group& group, const Error& error);
+  Group* find(const GroupName& name);
+  Group* find(std::uint64_t id);
+  void forget(Group& group);
+
+  void activate(Group& group);
+  void work(Group& group);
+  void pump(Group& group);
+  void fetch(Group& group);
+  void take_page(std::uint64_t id, std::uint64_t first, Result<HistoryPage> outcome);
+  void hand_out(Group& group, const HistoryPage& page, std::uint64_t first);
+  bool follow_epoch(Group& group, const Position& top);
+  void publish_dead(Group& group, const QueueGroup::DeadLetter& dead, const Publication& publication);
+  void take_dead_receipt(Group& group, std::uint64_t offset, const Result<Receipt>& outcome);
+  void answer_takers(Group& group);
+  void arm(Group& group);
+  void count(Group& group);
+  void retry_later(Group& group);
+
+  void write();
+  void on_written(const Result<void>& outcome);
+  void run_here(Task task);
+  std::uint64_t next_generation() const;
+
+  QueueGroups& groups_;
+  Hub& hub_;
+  Loop& loop_;
+  const std::size_t index_;
+  Counters counters_;
+
+  boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Group>> by_id_;
+  boost::unordered_flat_map<std::string, Group*, NameHash, NameEqual> by_key_;
+  boost::unordered_flat_map<std::string, std::vector<Group*>, NameHash, NameEqual> by_channel_;
+  std::uint64_t last_id_ = 0;
+  std::vector<std::uint64_t> active_;  // Groups with something to do at this turn's end.
+
+  std::vector<std::uint64_t> dirty_;   // Groups whose state is to be written.
+  std::vector<std::string> removals_;  // Keys to be removed.
+  std::vector<Written> waiting_;       // For the next write.
+  std::vector<Written> writing_answers_;
+  std::vector<std::uint64_t> writing_groups_;
+  bool writing_ = false;
+  CallbackTimer write_timer_;  // Armed while a write that failed is not tried again yet.
+  LogLimit lost_log_;
+};
+
+}  // namespace carillon

@@ -1,0 +1,191 @@
+#include "hub/queue_groups.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "hub/group_home.h"
+
+namespace carillon {
+namespace {
+
+// What several homes say of the groups on one page, in the page's order.
+struct Listing {
+  std::mutex mutex;
+  std::vector<std::optional<GroupInfo>> infos;
+  std::size_t missing = 0;
+  UniqueFunction<void(Result<std::vector<GroupInfo>>)> done;
+
+  void take(std::size_t place, Result<GroupInfo> outcome) {
+    {
+      const std::lock_guard lock(mutex);
+      if (outcome) infos[place] = *std::move(outcome);
+      if (--missing > 0) return;
+    }
+    std::vector<GroupInfo> known;
+    for (std::optional<GroupInfo>& info : infos) {
+      if (info) known.push_back(*std::move(info));
+    }
+    done(std::move(known));
+  }
+};
+
+}  // namespace
+
+QueueGroups::QueueGroups(Hub& hub) : hub_(hub) {}
+
+QueueGroups::~QueueGroups() = default;
+
+GroupHome& QueueGroups::add_home(Loop& loop) {
+  homes_.push_back(std::make_unique<GroupHome>(*this, hub_, loop, homes_.size()));
+  return *homes_.back();
+}
+
+GroupHome& QueueGroups::home_of(const GroupName& name) const {
+  CHECK(!homes_.empty());
+  return *homes_[hash_name(group_key(name)) % homes_.size()];
+}
+
+GroupMember QueueGroups::join(Join join) {
+  const GroupMember member = last_member_.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (Result<void> checked = check_group_wish(join.wish, join.name); !checked) {
+    join.joined(checked.error());
+    return member;
+  }
+  join.in_flight_max = std::clamp<std::size_t>(join.in_flight_max, 1, kGroupInFlightMax);
+  GroupHome& home = home_of(join.name);
+  home.loop().post([&home, member, join = std::move(join)]() mutable { home.join(member, std::move(join)); });
+  return member;
+}
+
+void QueueGroups::leave(const GroupName& name, GroupMember member) {
+  GroupHome& home = home_of(name);
+  home.loop().post([&home, name, member] { home.leave(name, member); });
+}
+
+GroupMember QueueGroups::take(Take take) {
+  const GroupMember taker = last_member_.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (Result<void> checked = check_group_wish(take.wish, take.name); !checked) {
+    take.taken(checked.error());
+    return taker;
+  }
+  take.count = std::clamp<std::size_t>(take.count, 1, kGroupTakeMax);
+  take.wait = std::clamp(take.wait, Millis(0), kGroupWaitMax);
+  GroupHome& home = home_of(take.name);
+  home.loop().post([&home, taker, take = std::move(take)]() mutable { home.take(taker, std::move(take)); });
+  return taker;
+}
+
+void QueueGroups::cancel(const GroupName& name, GroupMember taker) {
+  GroupHome& home = home_of(name);
+  home.loop().post([&home, name, taker] { home.cancel(name, taker); });
+}
+
+void QueueGroups::settle(const GroupName& name, GroupSettle settle, UniqueFunction<void(Result<GroupSettled>)> done) {
+  if (Result<void> checked = check_group_name(name.name); !checked) return done(checked.error());
+  if (Result<void> checked = check_group_settle(settle); !checked) return done(checked.error());
+  GroupHome& home = home_of(name);
+  home.loop().post([&home, name, settle = std::move(settle), done = std::move(done)]() mutable {
+    home.settle(name, std::move(settle), std::move(done));
+  });
+}
+
+void QueueGroups::list(std::string channel, std::optional<GroupName> after, std::size_t count_max,
+                       UniqueFunction<void(Result<std::vector<GroupInfo>>)> done) {
+  // The key of the group of no name is what those of the channel begin with.
+  const std::string prefix = channel.empty() ? "group/" : group_key({.channel = std::move(channel), .name = {}});
+  hub_.engine().state().list(
+      prefix, after ? group_key(*after) : std::string(), count_max,
+      [this, done = std::move(done)](Result<std::vector<StateRecord>> records) mutable {
+        if (!records) return done(records.error());
+        std::vector<GroupName> names;
+        for (const StateRecord& record : *records) {
+          if (std::optional<GroupName> name = parse_group_key(record.key)) names.push_back(*std::move(name));
+        }
+        if (names.empty()) return done(std::vector<GroupInfo>());
+        const auto listing = std::make_shared<Listing>();
+        listing->infos.resize(names.size());
+        listing->missing = names.size();
+        listing->done = std::move(done);
+        for (std::size_t place = 0; place < names.size(); ++place) {
+          GroupHome& home = home_of(names[place]);
+          home.loop().post([&home, name = std::move(names[place]), listing, place] {
+            home.inspect(name, [listing, place](Result<GroupInfo> outcome) { listing->take(place, std::move(outcome)); });
+          });
+        }
+      });
+}
+
+void QueueGroups::remove(const GroupName& name, UniqueFunction<void(Result<void>)> done) {
+  if (Result<void> checked = check_group_name(name.name); !checked) return done(checked.error());
+  GroupHome& home = home_of(name);
+  home.loop().post([&home, name, done = std::move(done)]() mutable { home.remove(name, std::move(done)); });
+}
+
+GroupStats QueueGroups::stats() const {
+  GroupStats stats;
+  for (const auto& home : homes_) {
+    const GroupHome::Counters& counters = home->counters();
+    stats.groups += counters.groups.get();
+    stats.members += counters.members.get();
+    stats.in_flight += counters.in_flight.get();
+    stats.deliveries_total += counters.deliveries_total.get();
+    stats.redeliveries_total += counters.redeliveries_total.get();
+    stats.acks_total += counters.acks_total.get();
+    stats.dead_total += counters.dead_total.get();
+    stats.lost_total += counters.lost_total.get();
+  }
+  return stats;
+}
+
+// --- News of channels
+
+// One task for each home, however many publications come before it looks.
+void QueueGroups::tell(const Publication& publication) {
+  if (!publication.position) return;
+  std::uint64_t wake = 0;
+  {
+    const std::shared_lock lock(watches_mutex_);
+    const auto found = watches_.find(std::string_view(publication.channel));
+    if (found == watches_.end()) return;
+    Watch& watch = *found->second;
+    const std::lock_guard watch_lock(watch.mutex);
+    watch.top = *publication.position;
+    for (std::size_t home = 0; home < homes_.size(); ++home) {
+      if (watch.homes[home] > 0) wake |= std::uint64_t{1} << home;
+    }
+    wake &= ~watch.told;
+    watch.told |= wake;
+  }
+  for (; wake != 0; wake &= wake - 1) {
+    GroupHome& home = *homes_[static_cast<std::size_t>(__builtin_ctzll(wake))];
+    home.loop().post([&home, channel = publication.channel] { home.on_news(channel); });
+  }
+}
+
+void QueueGroups::watch(const std::string& channel, std::size_t home) {
+  const std::unique_lock lock(watches_mutex_);
+  std::unique_ptr<Watch>& watch = watches_[channel];
+  if (watch == nullptr) watch = std::make_unique<Watch>();
+  ++watch->groups;
+  ++watch->homes[home];
+  watch_count_.store(watches_.size(), std::memory_order_release);
+}
+
+void QueueGroups::unwatch(const std::string& channel, std::size_t home) {
+  const std::unique_lock lock(watches_mutex_);
+  const auto found = watches_.find(channel);
+  --found->second->homes[home];
+  if (--found->second->groups == 0) watches_.erase(found);
+  watch_count_.store(watches_.size(), std::memory_order_release);
+}
+
+std::optional<Position> QueueGroups::look(const std::string& channel, std::size_t home) {
+  const std::shared_lock lock(watches_mutex_);
+  const auto found = watches_.find(channel);
+  if (found == watches_.end()) return std::nullopt;
+  const std::lock_guard watch_lock(found->second->mutex);
+  found->second->told &= ~(std::uint64_t{1} << home);
+  return found->second->top;
+}
+
+}  // namespace carillon
