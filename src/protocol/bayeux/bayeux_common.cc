@@ -44,6 +44,23 @@ bool BayeuxTally::has(std::string_view name) const {
   return counts_.contains(name);
 }
 
+BayeuxBrowserPtr BayeuxBrowsers::join(std::string_view id) {
+  CHECK(id.size() == BayeuxBrowser::kIdBytes);
+  const std::lock_guard lock(mutex_);
+  if (const auto found = browsers_.find(id); found != browsers_.end()) return found->second;
+  auto browser = std::make_shared<BayeuxBrowser>();
+  std::copy(id.begin(), id.end(), browser->id_bytes.begin());
+  browsers_.emplace(browser->id(), browser);
+  return browser;
+}
+
+void BayeuxBrowsers::leave(BayeuxBrowserPtr browser) {
+  const std::lock_guard lock(mutex_);
+  const bool last = browser.use_count() == 2;  // Beside the one in the map.
+  if (last) browsers_.erase(browser->id());
+  browser.reset();
+}
+
 void BayeuxDoor::post(std::string_view client_id, UniqueFunction<void(BayeuxSessions&)> task) {
   const std::lock_guard lock(mutex_);
   const std::optional<std::size_t> place = bayeux_place(client_id);

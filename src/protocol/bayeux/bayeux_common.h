@@ -1,6 +1,7 @@
 // BayeuxCommon: what the Bayeux rooms of all loops share. Made once a server; any thread.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
@@ -39,6 +40,30 @@ class BayeuxTally {
   boost::unordered_flat_map<std::string, std::size_t, NameHash, NameEqual> counts_;
 };
 
+// A browser, as its sessions share it, on whatever loops they live. Any thread.
+struct BayeuxBrowser {
+  static constexpr std::size_t kIdBytes = 40;
+
+  std::string_view id() const { return {id_bytes.data(), id_bytes.size()}; }
+
+  std::array<char, kIdBytes> id_bytes;  // Its cookie.
+  std::atomic<std::size_t> polls{0};    // Connects by HTTP that it has waiting.
+};
+using BayeuxBrowserPtr = std::shared_ptr<BayeuxBrowser>;
+
+// The browsers that have sessions.
+class BayeuxBrowsers {
+ public:
+  // Of that cookie (is_bayeux_browser_id).
+  BayeuxBrowserPtr join(std::string_view id);
+  // Each one that joined leaves once.
+  void leave(BayeuxBrowserPtr browser);
+
+ private:
+  std::mutex mutex_;  // Pointers in sessions are made and dropped under it.
+  boost::unordered_flat_map<std::string_view, BayeuxBrowserPtr, NameHash, NameEqual> browsers_;
+};
+
 // The way from the program's threads to a session, which may be gone, as may the server.
 class BayeuxDoor {
  public:
@@ -72,7 +97,7 @@ struct BayeuxCommon {
   BayeuxSiblings siblings;
   const std::shared_ptr<BayeuxDoor> door;
   BayeuxTally subscribed;  // Channels and wildcards, as on the wire.
-  BayeuxTally polling;     // Browsers, by the polls that they have waiting.
+  BayeuxBrowsers browsers;
   std::atomic<std::size_t> sessions{0};
   std::atomic<std::size_t> held{0};                  // Connects that wait, by HTTP or through a line.
   std::atomic<std::uint64_t> handshakes_refused{0};  // Whatever the reason.

@@ -418,6 +418,22 @@ TEST_F(BayeuxSessionsTest, PollsOfOneBrowserAreLimited) {
               HasSubstr(R"("advice":{"multiple-clients":true,"reconnect":"retry","interval":2000})"));
 }
 
+TEST(BayeuxBrowsers, ABrowserIsKnownAsLongAsItHasSessions) {
+  BayeuxBrowsers browsers;
+  const std::string id(40, 'a');
+  BayeuxBrowserPtr first = browsers.join(id), second = browsers.join(id), other = browsers.join(std::string(40, 'b'));
+  EXPECT_EQ(first, second);
+  EXPECT_NE(first, other);
+  EXPECT_EQ(first->id(), id);
+  first->polls = 3;
+  browsers.leave(std::move(first));
+  BayeuxBrowserPtr third = browsers.join(id);
+  EXPECT_EQ(third, second);
+  browsers.leave(std::move(second));
+  browsers.leave(std::move(third));
+  EXPECT_EQ(browsers.join(id)->polls, 0u);
+}
+
 TEST_F(BayeuxSessionsTest, APageOfAnotherOriginIsRefused) {
   EXPECT_EQ(post("[]", 0, {{"Origin", "https://evil"}})->response->status, 403);
   Answer script;

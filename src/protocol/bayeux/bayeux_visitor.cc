@@ -29,7 +29,7 @@ class SilentExchange final : public Exchange {
 BayeuxVisitor look_at_visitor(const Exchange& exchange, const Identify& identify, bool with_headers) {
   BayeuxVisitor visitor{.identity = identify(exchange, {}), .peer = exchange.peer()};
   visitor.user_agent = exchange.request().headers.get("User-Agent");
-  if (with_headers) visitor.headers = exchange.request().headers.fields();
+  if (with_headers) visitor.headers = exchange.request().headers.fields().copy();
   return visitor;
 }
 

@@ -32,7 +32,7 @@ HttpResponse no_such_method() {
 
 // Of the query's tokens the last is the transport's, behind one of the application's own.
 std::string poll_token(const HttpRequest& request) {
-  if (const std::string* const header = request.headers.find("X-Phoenix-Longpoll-Token")) return *header;
+  if (const auto header = request.headers.find("X-Phoenix-Longpoll-Token")) return std::string(*header);
   const std::vector<std::string> tokens = request.query_values("token");
   return tokens.empty() ? std::string() : tokens.back();
 }
