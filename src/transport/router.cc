@@ -2,20 +2,20 @@
 
 #include <algorithm>
 #include <boost/container/small_vector.hpp>
+#include <deque>
 #include <optional>
 
 namespace carillon {
 namespace {
 
-// Short ones need no memory of their own.
-using Segments = boost::container::small_vector<std::string, 6>;
+using Segments = boost::container::small_vector<std::string_view, 8>;
 
 Segments split(std::string_view path) {
   Segments segments;
   while (!path.empty()) {
     path.remove_prefix(1);  // The slash.
     const std::size_t end = std::min(path.find('/'), path.size());
-    segments.emplace_back(path.substr(0, end));
+    segments.push_back(path.substr(0, end));
     path.remove_prefix(end);
   }
   return segments;
@@ -53,14 +53,15 @@ std::string percent_decoded(std::string_view text) {
   return decoded;
 }
 
-Segments decoded_segments(std::string_view target, std::string_view path) {
+// Those that hold escapes are decoded into `decoded`.
+Segments segments_of(std::string_view target, std::string_view path, std::deque<std::string>& decoded) {
   if (const std::size_t scheme = target.find("://"); !target.starts_with('/') && scheme != std::string_view::npos) {
     target.remove_prefix(std::min(target.find('/', scheme + 3), target.size()));  // The absolute form.
   }
   if (!target.starts_with('/')) return split(path);
   Segments segments = split(target.substr(0, target.find('?')));
-  for (std::string& segment : segments) {
-    if (segment.find('%') != std::string::npos) segment = percent_decoded(segment);
+  for (std::string_view& segment : segments) {
+    if (segment.find('%') != std::string_view::npos) segment = decoded.emplace_back(percent_decoded(segment));
   }
   return segments;
 }
@@ -70,8 +71,8 @@ bool match_segments(const std::vector<std::string>& pattern, const Segments& pat
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     if (i >= path.size()) return false;
     if (takes_rest(pattern[i])) {
-      std::string rest = path[i];
-      for (std::size_t j = i + 1; j < path.size(); ++j) rest += "/" + path[j];
+      std::string rest(path[i]);
+      for (std::size_t j = i + 1; j < path.size(); ++j) (rest += '/') += path[j];
       values.emplace_back(name_of(pattern[i]), std::move(rest));
       return true;
     }
@@ -128,7 +129,8 @@ Router::Match Router::match(std::string_view method, std::string_view target, st
   values.clear();
   // With escapes a segment may hold a slash.
   if (target.substr(0, target.find('?')).find('%') != std::string_view::npos) {
-    const Segments segments = decoded_segments(target, path);
+    std::deque<std::string> decoded;
+    const Segments segments = segments_of(target, path, decoded);
     for (Route& route : routes_) {
       if (match_segments(route.segments, segments, values) && take(route, method, values, match)) return match;
     }
@@ -143,7 +145,7 @@ Router::Match Router::match(std::string_view method, std::string_view target, st
   for (const Named& named : named_) {
     if (!path.starts_with(named.begin)) continue;
     Route& route = routes_[named.route];
-    if (!segments) segments = decoded_segments(target, path);
+    if (!segments) segments = split(path);
     if (match_segments(route.segments, *segments, values) && take(route, method, values, match)) return match;
   }
   return match;

@@ -44,21 +44,27 @@ bool BayeuxTally::has(std::string_view name) const {
   return counts_.contains(name);
 }
 
-BayeuxBrowserPtr BayeuxBrowsers::join(std::string_view id) {
+BayeuxBrowser& BayeuxBrowsers::join(std::string_view id) {
   CHECK(id.size() == BayeuxBrowser::kIdBytes);
   const std::lock_guard lock(mutex_);
-  if (const auto found = browsers_.find(id); found != browsers_.end()) return found->second;
-  auto browser = std::make_shared<BayeuxBrowser>();
-  std::copy(id.begin(), id.end(), browser->id_bytes.begin());
-  browsers_.emplace(browser->id(), browser);
-  return browser;
+  auto found = browsers_.find(id);
+  if (found == browsers_.end()) {
+    auto browser = std::make_unique<BayeuxBrowser>();
+    std::ranges::copy(id, browser->id_bytes.begin());
+    found = browsers_.insert(std::move(browser)).first;
+  }
+  ++(*found)->sessions_;
+  return **found;
 }
 
-void BayeuxBrowsers::leave(BayeuxBrowserPtr browser) {
+void BayeuxBrowsers::leave(BayeuxBrowser& browser) {
   const std::lock_guard lock(mutex_);
-  const bool last = browser.use_count() == 2;  // Beside the one in the map.
-  if (last) browsers_.erase(browser->id());
-  browser.reset();
+  if (--browser.sessions_ == 0) browsers_.erase(browsers_.find(browser.id()));
+}
+
+std::size_t BayeuxBrowsers::size() const {
+  const std::lock_guard lock(mutex_);
+  return browsers_.size();
 }
 
 void BayeuxDoor::post(std::string_view client_id, UniqueFunction<void(BayeuxSessions&)> task) {

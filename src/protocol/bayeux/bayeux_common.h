@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -47,21 +48,36 @@ struct BayeuxBrowser {
   std::string_view id() const { return {id_bytes.data(), id_bytes.size()}; }
 
   std::array<char, kIdBytes> id_bytes;  // Its cookie.
-  std::atomic<std::size_t> polls{0};    // Connects by HTTP that it has waiting.
+  std::atomic<std::uint32_t> polls{0};  // Connects by HTTP that it has waiting.
+
+ private:
+  friend class BayeuxBrowsers;
+  std::uint32_t sessions_ = 0;
 };
-using BayeuxBrowserPtr = std::shared_ptr<BayeuxBrowser>;
 
 // The browsers that have sessions.
 class BayeuxBrowsers {
  public:
-  // Of that cookie (is_bayeux_browser_id).
-  BayeuxBrowserPtr join(std::string_view id);
-  // Each one that joined leaves once.
-  void leave(BayeuxBrowserPtr browser);
+  // Of that cookie (is_bayeux_browser_id), for one session more. It stays until each of them has left.
+  BayeuxBrowser& join(std::string_view id);
+  void leave(BayeuxBrowser& browser);
+  std::size_t size() const;
 
  private:
-  std::mutex mutex_;  // Pointers in sessions are made and dropped under it.
-  boost::unordered_flat_map<std::string_view, BayeuxBrowserPtr, NameHash, NameEqual> browsers_;
+  using Owned = std::unique_ptr<BayeuxBrowser>;
+  struct Hash : NameHash {
+    using NameHash::operator();
+    std::size_t operator()(const Owned& browser) const { return hash_name(browser->id()); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(const Owned& a, const Owned& b) const { return a->id() == b->id(); }
+    bool operator()(std::string_view id, const Owned& browser) const { return id == browser->id(); }
+    bool operator()(const Owned& browser, std::string_view id) const { return id == browser->id(); }
+  };
+
+  mutable std::mutex mutex_;
+  boost::unordered_flat_set<Owned, Hash, Equal> browsers_;
 };
 
 // The way from the program's threads to a session, which may be gone, as may the server.

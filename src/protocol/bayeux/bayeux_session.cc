@@ -34,7 +34,7 @@ std::string_view reconnect_after(bayeux_event::RemovalReason reason) {
 BayeuxSession::BayeuxSession(BayeuxSessions& owner, Start start)
     : owner_(owner),
       client_(std::move(start.client)),
-      browser_(start.browser.empty() ? nullptr : owner.common().browsers.join(start.browser)),
+      browser_(start.browser.empty() ? nullptr : &owner.common().browsers.join(start.browser)),
       shows_cookie_(start.shows_cookie),
       ack_(start.acknowledged ? std::make_unique<BayeuxAck>() : nullptr),
       active_at_(owner.loop().now()),
@@ -52,7 +52,7 @@ BayeuxSession::~BayeuxSession() {
   if (line_ != nullptr) line_->session_ = nullptr;
   take_held();
   if (departure_ != nullptr) *departure_ = {};
-  if (browser_ != nullptr) owner_.common().browsers.leave(std::move(browser_));
+  if (browser_ != nullptr) owner_.common().browsers.leave(*browser_);
   for (const std::string& channel : channels_) owner_.common().subscribed.remove(channel);
   if (!gone_) owner_.common().sessions.fetch_sub(1, std::memory_order_relaxed);
 }

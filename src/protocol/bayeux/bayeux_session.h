@@ -172,7 +172,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
 
   BayeuxSessions& owner_;
   const BayeuxClientPtr client_;
-  BayeuxBrowserPtr browser_;  // Null: cookies are not looked at.
+  BayeuxBrowser* const browser_;  // Null: cookies are not looked at.
   bool shows_cookie_;
   bool connected_ = false;  // A connect has come.
   bool advised_ = false;    // By the transport in use.

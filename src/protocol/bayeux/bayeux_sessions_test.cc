@@ -421,17 +421,17 @@ TEST_F(BayeuxSessionsTest, PollsOfOneBrowserAreLimited) {
 TEST(BayeuxBrowsers, ABrowserIsKnownAsLongAsItHasSessions) {
   BayeuxBrowsers browsers;
   const std::string id(40, 'a');
-  BayeuxBrowserPtr first = browsers.join(id), second = browsers.join(id), other = browsers.join(std::string(40, 'b'));
-  EXPECT_EQ(first, second);
-  EXPECT_NE(first, other);
-  EXPECT_EQ(first->id(), id);
-  first->polls = 3;
-  browsers.leave(std::move(first));
-  BayeuxBrowserPtr third = browsers.join(id);
-  EXPECT_EQ(third, second);
-  browsers.leave(std::move(second));
-  browsers.leave(std::move(third));
-  EXPECT_EQ(browsers.join(id)->polls, 0u);
+  BayeuxBrowser& browser = browsers.join(id);
+  EXPECT_EQ(browser.id(), id);
+  EXPECT_EQ(&browsers.join(id), &browser);
+  BayeuxBrowser& other = browsers.join(std::string(40, 'b'));
+  EXPECT_NE(&other, &browser);
+  browser.polls = 3;
+  browsers.leave(browser);
+  EXPECT_EQ(browsers.size(), 2u);
+  browsers.leave(browser);
+  EXPECT_EQ(browsers.size(), 1u);
+  EXPECT_EQ(browsers.join(id).polls, 0u);
 }
 
 TEST_F(BayeuxSessionsTest, APageOfAnotherOriginIsRefused) {

@@ -67,7 +67,12 @@ void append_json_string(std::string& out, std::string_view text) {
 
 void HttpHeaders::add(std::string_view name, std::string_view value) {
   const Sizes sizes{.name = static_cast<std::uint32_t>(name.size()), .value = static_cast<std::uint32_t>(value.size())};
-  text_.append(reinterpret_cast<const char*>(&sizes), sizeof sizes).append(name).append(value);
+  const std::size_t begin = text_.size();
+  text_.resize(begin + sizeof sizes + name.size() + value.size());
+  char* const at = text_.data() + begin;
+  std::memcpy(at, &sizes, sizeof sizes);
+  name.copy(at + sizeof sizes, name.size());
+  value.copy(at + sizeof sizes + name.size(), value.size());
 }
 
 void HttpHeaders::set(std::string_view name, std::string_view value) {
