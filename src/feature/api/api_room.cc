@@ -28,9 +28,9 @@ Error invalid(std::string text) {
 
 // A missing type is taken for JSON; a page cannot send the others across origins without asking first.
 bool is_json(const HttpRequest& request) {
-  const std::string* const field = request.headers.find("Content-Type");
-  if (field == nullptr) return true;
-  const std::string_view type = trim_http_space(std::string_view(*field).substr(0, field->find(';')));
+  const std::optional<std::string_view> field = request.headers.find("Content-Type");
+  if (!field) return true;
+  const std::string_view type = trim_http_space(field->substr(0, field->find(';')));
   constexpr std::string_view kSuffix = "+json";
   return equal_ignoring_case(type, "application/json") ||
          (type.size() > kSuffix.size() && equal_ignoring_case(type.substr(type.size() - kSuffix.size()), kSuffix));
