@@ -6,7 +6,9 @@
 //   bench_durable fill    --dir DIR --bytes N --count N [--channels N]
 //   bench_durable replay  --dir DIR [--subscribers N]
 //   bench_durable open    --dir DIR
+//   bench_durable recover --port PORT --count N [--subscribers N]
 //
+// `recover` asks a running server for the first N publications of channel bench:1 over WebSocket, by one subscribe.
 // Each prints one line of key=value pairs; bench/run.py makes a table of them.
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -22,8 +24,10 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "client/websocket_client.h"
 #include "engine/log/log_engine.h"
 #include "engine/memory/memory_engine.h"
 #include "os/system_clock.h"
@@ -225,6 +229,41 @@ void run_open(const Flags& flags) {
   fmt::print("open_ms={:.1f} rss={}\n", 1e3 * (seconds_now() - begin), resident_bytes());
 }
 
+// One subscriber over WebSocket: until it has all that was missed.
+void recover_one(std::uint16_t port, std::uint64_t count, std::atomic<std::uint64_t>& received) {
+  const Result<ClientUrl> url = parse_client_url(fmt::format("http://127.0.0.1:{}", port));
+  if (!url) give_up(url.error().text);
+  Result<WebSocketClient> client = WebSocketClient::connect(*url, "/ws");
+  if (!client) give_up(client.error().text);
+  const Result<void> sent = client->send_text(R"({"type":"subscribe","channel":"bench:1","recover":{"positions":{}},"id":1})");
+  if (!sent) give_up(sent.error().text);
+  for (std::uint64_t seen = 0; seen < count;) {
+    const Result<WebSocketClient::Heard> heard = client->receive(std::chrono::seconds(60));
+    if (!heard) give_up(heard.error().text);
+    if (heard->kind != WebSocketClient::Heard::Kind::kMessage) give_up(fmt::format("after {} events: {}", seen, heard->text));
+    if (heard->text.starts_with(R"({"type":"event")")) {
+      ++seen;
+      received.fetch_add(1, std::memory_order_relaxed);
+    } else if (!heard->text.starts_with(R"({"type":"subscribed")") ||
+               heard->text.find("\"recovered\":true") == std::string::npos) {
+      give_up(heard->text);
+    }
+  }
+}
+
+void run_recover(const Flags& flags) {
+  const auto port = static_cast<std::uint16_t>(number(flags, "port", 0));
+  const std::uint64_t subscribers = number(flags, "subscribers", 1), count = number(flags, "count", 1'000'000);
+  std::atomic<std::uint64_t> received{0};
+  std::vector<std::thread> threads;
+  const double begin = seconds_now();
+  for (std::uint64_t i = 0; i < subscribers; ++i) threads.emplace_back([&] { recover_one(port, count, received); });
+  for (std::thread& thread : threads) thread.join();
+  const double took = seconds_now() - begin;
+  fmt::print("subscribers={} recovered={} per_second={:.0f}\n", subscribers, received.load(),
+             static_cast<double>(received.load()) / took);
+}
+
 }  // namespace
 }  // namespace carillon
 
@@ -242,7 +281,9 @@ int main(int count, char** words) {
     carillon::run_replay(flags);
   } else if (what == "open") {
     carillon::run_open(flags);
+  } else if (what == "recover") {
+    carillon::run_recover(flags);
   } else {
-    carillon::give_up("publish, plain, fill, replay or open");
+    carillon::give_up("publish, plain, fill, replay, open or recover");
   }
 }
