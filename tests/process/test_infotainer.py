@@ -183,6 +183,20 @@ def test_binary_goes_to_others_as_base64_and_json_comes_as_its_text(server, conn
     client.close(), two.close()
 
 
+def test_a_log_that_only_another_protocol_hears_is_published_to(server, connect, log):
+    client, two, native = Infotainer(server), Two(server), connect()
+    client.publish(log, b"before")
+    client.fence()
+    native.subscribe(f"log:{log}")
+    client.publish(log, b"1")
+    assert base64.b64decode(native.hear_type("event")["data"]) == b"1"
+    two.fine("SubmitPublication", subscription_id=log.bytes, submission=b"2")
+    assert base64.b64decode(native.hear_type("event")["data"]) == b"2"
+    native.ask({"type": "unsubscribe", "channel": f"log:{log}"})
+    assert two.fault("SubmitPublication", subscription_id=log.bytes, submission=b"3") == "not_found"
+    client.close(), two.close()
+
+
 def test_version_two_answers_everything(server, log):
     two = Two(server)
     assert two.fault("SubmitPublication", subscription_id=log.bytes, submission=b"x") == "not_found"

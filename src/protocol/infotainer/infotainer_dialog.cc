@@ -334,12 +334,26 @@ void InfotainerDialog::publish(const InfotainerCommand& command) {
 
 void InfotainerDialog::on_log_known(Result<bool> known) {
   if (!known) return fail(known.error());
-  if (!*known) {
-    desk_.common().unknown.fetch_add(1, std::memory_order_relaxed);
-    if (!is_two()) return finish();  // As the original: dropped without a word.
-    return fail({ErrorKind::kNotFound, "Subscription not found"});
+  if (*known) {
+    desk_.note_known(operation_->id);
+    return publish_operation();
   }
-  desk_.note_known(operation_->id);
+  // Maybe somebody listens by another protocol. Of all names that begin with this one, it comes first.
+  desk_.shard().hub().list_channels(desk_.loop(), topic_channel(operation_->id), {}, 1,
+                                    desk_.answer(serial_, &InfotainerDialog::on_listeners));
+}
+
+void InfotainerDialog::on_listeners(Result<std::vector<Hub::ChannelInfo>> channels) {
+  if (!channels) return fail(channels.error());
+  const bool heard =
+      !channels->empty() && channels->front().record.name == topic_channel(operation_->id) && channels->front().subscribers > 0;
+  if (heard) return publish_operation();
+  desk_.common().unknown.fetch_add(1, std::memory_order_relaxed);
+  if (!is_two()) return finish();  // As the original: dropped without a word.
+  fail({ErrorKind::kNotFound, "Subscription not found"});
+}
+
+void InfotainerDialog::publish_operation() {
   send_draft(*std::move(operation_->draft), operation_->request_id, operation_->id);
   finish();
 }

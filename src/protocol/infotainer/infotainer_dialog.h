@@ -119,6 +119,8 @@ class InfotainerDialog final : public Dialog, private SessionClient {
   void on_left(Result<void> left);
   void publish(const InfotainerCommand& command);
   void on_log_known(Result<bool> known);
+  void on_listeners(Result<std::vector<Hub::ChannelInfo>> channels);
+  void publish_operation();
   void send_draft(Draft draft, std::string request_id, const Uuid& log);
   void ack(const InfotainerCommand& command);
   void list_subscriptions(const InfotainerCommand& command);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/uuid_text.h"
 #include "engine/memory/hub_double.h"
 #include "protocol/exchange_double.h"
@@ -187,12 +189,21 @@ TEST_F(InfotainerDialogTest, EveryCommandOfVersionTwoIsAnsweredInItsOrder) {
   client->send(publish(kA, "3", 4));
   client->send(unsubscribe(kA, 5));
   client->send(publish(kA, "4", 6));
-  EXPECT_THAT(client->hear(),
-              ElementsAre(HasSubstr("\"Error\": {\"request_id\": 1, \"code\": \"not_found\""),
-                          HasSubstr("\"Subscribed\": {\"request_id\": 2"), HasSubstr("h'32'"),
-                          HasSubstr("\"Published\": {\"request_id\": 3"), HasSubstr("h'33'"),
-                          HasSubstr("\"Published\": {\"request_id\": 4"), HasSubstr("\"Unsubscribed\": {\"request_id\": 5"),
-                          HasSubstr("\"Error\": {\"request_id\": 6, \"code\": \"not_found\"")));
+  const auto heard = client->hear();
+  const auto place = [&](std::string_view text) {
+    const auto found = std::find_if(heard.begin(), heard.end(),
+                                    [&](const std::string& message) { return message.find(text) != std::string::npos; });
+    return found - heard.begin();
+  };
+  EXPECT_THAT(heard, SizeIs(8));
+  EXPECT_THAT(heard[0], HasSubstr("\"Error\": {\"request_id\": 1, \"code\": \"not_found\""));
+  EXPECT_THAT(heard[1], HasSubstr("\"Subscribed\": {\"request_id\": 2"));
+  EXPECT_LT(place("h'32'"), place("h'33'"));
+  EXPECT_LT(place("h'32'"), place("\"Published\": {\"request_id\": 3"));
+  EXPECT_LT(place("h'33'"), place("\"Published\": {\"request_id\": 4"));
+  EXPECT_LT(place("\"request_id\": 3"), place("\"request_id\": 4"));
+  EXPECT_THAT(heard[6], HasSubstr("\"Unsubscribed\": {\"request_id\": 5"));
+  EXPECT_THAT(heard[7], HasSubstr("\"Error\": {\"request_id\": 6, \"code\": \"not_found\""));
 }
 
 TEST_F(InfotainerDialogTest, TheNewestConnectionHasTheSessionOnAnyLoop) {
