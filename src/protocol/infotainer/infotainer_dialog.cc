@@ -115,6 +115,7 @@ void InfotainerDialog::on_resumed(const Asked& asked, const Result<Subscribed>& 
     if (!outcome->positions.empty()) told.position = outcome->positions.front().position;
     // What was missed follows and is counted by `heard` once it is on its way. Where nothing was known, it begins here.
     if (!subscription->position || !outcome->recovered) subscription->position = told.position;
+    subscription->answered = true;
     if (is_two()) send(infotainer_resumed(told));
     topics().ensure({.id = asked.log, .name = session_id_.text(), .creator = creator()}, Millis(desk_.common().options.expiry),
                     [](const Result<bool>&) {});
@@ -277,11 +278,18 @@ void InfotainerDialog::on_own_subscribed(const Result<Subscribed>& outcome) {
   if (operation_->position) told.recovered = outcome->recovered;
   if (!outcome->positions.empty()) told.position = outcome->positions.front().position;
   Subscription* const subscription = find(log);
-  if (subscription != nullptr && !outcome->already && !(told.recovered && *told.recovered)) {
+  if (subscription != nullptr) subscription->answered = true;
+  if (is_two() && subscription != nullptr && told.position && !told.recovered.value_or(false)) {
     subscription->position = told.position;
-    keep_heard([](const Result<void>&) {});
+    if (!operation_->position) keep_beginning(*subscription);
   }
   finish(infotainer_subscribed(operation_->request_id, told));
+}
+
+// A new subscription begins here, whatever happens to the server from now on.
+void InfotainerDialog::keep_beginning(Subscription& subscription) {
+  subscription.kept = subscription.position;
+  desk_.common().durable.heard(subscriber_, {{subscription.channel, subscription.kept}}, [](const Result<void>&) {});
 }
 
 void InfotainerDialog::unsubscribe(const InfotainerCommand& command) {
@@ -459,6 +467,7 @@ void InfotainerDialog::renew() {
 
 // What was written for the loop's clients less what still waits for this one; or what the client says.
 std::optional<Position> InfotainerDialog::heard(const Subscription& subscription) {
+  if (!subscription.answered) return subscription.kept;
   if (subscription.acked) return subscription.acked;
   const std::optional<Position> top = desk_.tops().top(subscription.channel);
   if (!top) return subscription.position;

@@ -317,6 +317,24 @@ TEST_F(InfotainerDialogTest, AHistoryThatIsGoneIsLostAndSaid) {
   EXPECT_THAT(come(kAlice, kTwo)->hear()[1], HasSubstr("\"lost\": false"));
 }
 
+// Also when what follows on the answer has not left yet.
+TEST_F(InfotainerDialogTest, AfterALossWhatIsKeptIsHeardEvenIfItComesTwice) {
+  auto alice = come(kAlice, kTwo);
+  std::string ask;
+  CborWriter cbor(ask);
+  cbor.map(1).text("Subscribe").map(2).text("subscription_id").bytes(bytes_of(kA)).text("position").map(2);
+  cbor.text("epoch").text("1").text("offset").number(1);
+  for (const char* const payload : {"1", "2"}) publish_json(kA, payload);
+  alice->hear();
+  alice->link.blocked = true;
+  alice->send(ask);
+  world.settle();
+  alice->leave();
+  alice = come(kAlice, kTwo);
+  const auto heard = alice->hear();
+  EXPECT_THAT(data(heard), ElementsAre("1", "2"));
+}
+
 TEST_F(InfotainerDialogTest, ASlowClientIsToldWhatItLost) {
   const auto alice = come(kAlice, kTwo);
   alice->say(subscribe(kA, 1));
@@ -465,6 +483,24 @@ TEST_F(InfotainerLateTest, CommandsStayInTheirOrder) {
   EXPECT_THAT(heard[41], HasSubstr("{\"LogIndex\": {\"request_id\": 50"));
   EXPECT_THAT(heard[42], HasSubstr("Unsubscribed"));
   EXPECT_THAT(heard[43], HasSubstr("not_found"));
+}
+
+// What others on its loop hear meanwhile, it has not heard.
+TEST_F(InfotainerLateTest, WhoLeavesWhileItIsStillCatchingUpMissesNothing) {
+  come(kAlice, kTwo)->say(subscribe(kA, 1));
+  const auto bob = come(kBob, kTwo);
+  bob->say(subscribe(kA, 1));
+  publish_json(kA, "1");
+  publish_json(kA, "2");
+  EXPECT_THAT(data(bob->hear()), ElementsAre("1", "2"));
+  auto alice = come(kAlice, kTwo);  // The engine has not answered yet.
+  world.publish(topic_channel(kA), "3");
+  for (auto& loop : world.loops) loop->turn();
+  ASSERT_FALSE(world.late.idle());
+  alice->leave();
+  EXPECT_THAT(data(bob->hear()), ElementsAre("3"));
+  alice = come(kAlice, kTwo);
+  EXPECT_THAT(data(alice->hear()), ElementsAre("1", "2", "3"));
 }
 
 TEST_F(InfotainerLateTest, AConnectionThatEndsWhileItWaitsTakesNothingDown) {
