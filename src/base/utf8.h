@@ -2,11 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace carillon {
 
 bool is_utf8(std::string_view text);
+
+// The text for people: each maximal piece of it that begins no character becomes one U+FFFD.
+std::string readable_utf8(std::string_view text);
 
 // For a text that arrives in pieces: says at the first byte that cannot be, wherever the pieces are cut.
 class Utf8Checker {

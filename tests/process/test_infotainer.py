@@ -127,6 +127,8 @@ def test_silences_and_texts_of_the_original(server, log):
     assert client.hear_bytes() == b"EOF while parsing a value"
     client.send_raw(b"\xa1\x64Nope\xa0")
     assert client.hear_bytes().startswith(b"unknown variant `Nope`, expected one of `GetLogIndex`")
+    client.send_raw(b"\xa1\x41\xff\xa0")
+    assert client.hear_bytes().decode().startswith("unknown variant `\ufffd`")
     client.publish(log, b"nobody subscribed")  # Dropped without a word.
     client.say("Unsubscribe", subscription_id=log.bytes)
     client.say("GetLogIndex", log_id=log.bytes)
