@@ -19,8 +19,10 @@ import sys
 import tempfile
 import time
 
+from durable import durable
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SECTIONS = ["fanout", "phoenix", "bayeux", "topics", "latency", "idle", "handshakes", "publish"]
+SECTIONS = ["fanout", "phoenix", "bayeux", "topics", "latency", "idle", "handshakes", "publish", "durable"]
 DISTURBED_PERCENT = 7  # Of a core, used by others: above it, a run is repeated.
 ATTEMPTS = 4  # For one run,
 REPEATS = 100  # and for all together, so that a busy machine does not keep us for ever.
@@ -89,6 +91,7 @@ class Bench:
         self.repeats_left = REPEATS
         self.envelope = 0
         self.failures = 0
+        self.say = say
 
     def server_command(self):
         return [self.program, "serve", "--memory", "--loops", "1", "--listen", "127.0.0.1:0"]
@@ -541,7 +544,8 @@ def main():
         say(f"the server cannot be measured: {failure}")
         return 1
     lines = list(heading(bench.rounds))
-    make = {"fanout": fanout, "phoenix": phoenix, "bayeux": bayeux, "topics": topics, "latency": open_loop, "idle": idle, "handshakes": handshakes, "publish": publish}
+    make = {"fanout": fanout, "phoenix": phoenix, "bayeux": bayeux, "topics": topics, "latency": open_loop, "idle": idle, "handshakes": handshakes, "publish": publish,
+            "durable": durable}
     for name in SECTIONS:
         if name in options.sections:
             say(name)

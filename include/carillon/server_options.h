@@ -45,6 +45,13 @@ enum class PushTarget {
   kOthers,  // Everybody else.
 };
 
+// When a publish is answered, and its event sent, on a channel that keeps history with the engine `log`.
+enum class PublishDurability {
+  kSync,      // When it survives a loss of power. Publishes that come together share one sync of the disk.
+  kInterval,  // When a crash of the server does not undo it; a loss of power may, until `engine.sync_interval` later.
+  kNone,      // Likewise, and the system alone decides when it survives a loss of power.
+};
+
 // What holds on the channels that `match` fits. The first rule of the list that fits decides; a channel that none fits
 // has a rule made of these defaults.
 struct ChannelRule {
@@ -57,6 +64,9 @@ struct ChannelRule {
   std::size_t history_count = 100;
   // How long a publication is kept.
   Milliseconds history_age = std::chrono::hours(1);
+  // Bytes of publications kept, about; beyond it the oldest is forgotten. 0: no limit.
+  std::size_t history_bytes = 0;
+  PublishDurability durability = PublishDurability::kInterval;
   ChannelAccess publish = ChannelAccess::kKey;
   // Subscribing, and reading history.
   ChannelAccess subscribe = ChannelAccess::kOpen;
@@ -285,6 +295,20 @@ struct BayeuxOptions {
   friend bool operator==(const BayeuxOptions&, const BayeuxOptions&) = default;
 };
 
+// infotainer: CBOR over WebSocket, with logs and subscriptions that are remembered.
+struct InfotainerOptions {
+  bool enabled = true;
+  // Sessions are at `<path>/<uuid>`.
+  std::string path = "/ws";
+  // How long the subscriptions of a client that is away are remembered; beyond it they are gone.
+  Milliseconds expiry = std::chrono::hours(7 * 24);
+  // As those of WebSocketOptions; a client that is silent for `idle_time` is told so.
+  Milliseconds ping_interval = std::chrono::seconds(5);
+  Milliseconds idle_time = std::chrono::seconds(10);
+
+  friend bool operator==(const InfotainerOptions&, const InfotainerOptions&) = default;
+};
+
 struct PresenceOptions {
   // Who came and went is gathered for so long and then told at once. 0: within the turn of the loop.
   Milliseconds period{0};
@@ -314,15 +338,23 @@ struct WebhookOptions {
 };
 
 struct EngineOptions {
-  // What orders and keeps publications. "memory": in this process, gone when it ends.
+  // What orders and keeps publications. "memory": in this process, gone when it ends. "log": on a disk, in `data_dir`; there
+  // again after a restart or a crash.
   std::string kind = "memory";
-  // Bytes of publications kept as history in all channels together; beyond it the oldest of all are forgotten.
+  // Where the log is; made if it is not there. One server at a time.
+  std::string data_dir = "carillon-data";
+  // A loss of power undoes no more than this of what was published with durability "interval".
+  Milliseconds sync_interval = std::chrono::milliseconds(200);
+  // Memory for what was read from the log; and for what is written to it, before it is sorted into a file.
+  std::size_t cache_bytes = 32 * 1024 * 1024;
+  std::size_t write_buffer_bytes = 64 * 1024 * 1024;
+  // In memory, bytes of publications kept as history in all channels together; beyond it the oldest of all are forgotten.
   std::size_t history_bytes_max = 256 * 1024 * 1024;
   // Channels that may keep history at a time; beyond it a publish to one more such channel fails (429).
   std::size_t channels_max = 1'000'000;
   // How long an idempotency key is remembered: a repeated publish or webhook delivery within it is not published again.
   Milliseconds idempotency_time = std::chrono::minutes(10);
-  // Idempotency keys remembered at a time; beyond it the oldest is forgotten.
+  // In memory, idempotency keys remembered at a time; beyond it the oldest is forgotten.
   std::size_t idempotency_keys_max = 100'000;
 
   friend bool operator==(const EngineOptions&, const EngineOptions&) = default;
@@ -360,6 +392,7 @@ struct ServerOptions {
   SseOptions sse;
   PhoenixOptions phoenix;
   BayeuxOptions bayeux;
+  InfotainerOptions infotainer;
   WebhookOptions webhooks;
 
   friend bool operator==(const ServerOptions&, const ServerOptions&) = default;

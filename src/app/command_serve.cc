@@ -15,8 +15,8 @@ namespace carillon {
 namespace {
 
 constexpr const char* kFooter = R"(
-Without flags: a development server on this machine only, open to subscribe and publish, everything kept in memory. When it
-is ready it prints one line, `listening on http://HOST:PORT`; port 0 picks a free port. SIGTERM and Ctrl-C stop it
+Without flags: a development server on this machine only, open to subscribe and publish. What is published is kept in a log in
+./carillon-data, and is there again after a restart; --memory keeps nothing. When the server is ready it prints one line, `listening on http://HOST:PORT`; port 0 picks a free port. SIGTERM and Ctrl-C stop it
 gracefully: clients are told, what waits is sent. A second signal ends it at once.
 
 Every setting can be given in a file (--config, TOML), in the environment (CARILLON_<SECTION>_<KEY>) and as a flag (--set);
@@ -24,11 +24,13 @@ flags win over the environment, the environment over the file. docs/guide/config
 
 Examples:
   carillon serve
+  carillon serve --memory
+  carillon serve --data /var/lib/carillon
   carillon serve --listen 0.0.0.0:80 --api-key "$KEY"
   carillon serve --config carillon.toml --set limits.connections_max=10000
   CARILLON_LIMITS_MESSAGE_BYTES=64KiB carillon serve
 
-Exit codes: 0 stopped gracefully, 1 could not start (wrong configuration, port in use), 2 the command line was wrong.)";
+Exit codes: 0 stopped gracefully, 1 could not start (wrong configuration, port in use, a log that cannot be used), 2 the command line was wrong.)";
 
 struct ServeFlags {
   OptionSources sources;
@@ -100,8 +102,9 @@ void add_serve_command(CLI::App& program) {
   };
   option("--listen", "server.listen", "Address and port (default 127.0.0.1:8080); port 0 picks a free one")
       ->type_name("ADDRESS");
-  word("--memory", "engine.kind", "memory", "Keep everything in memory; the same as --engine memory, and the default");
-  option("--engine", "engine.kind", "What orders and keeps publications: memory")->type_name("KIND");
+  option("--data", "engine.data_dir", "Where the log is (default ./carillon-data); made if it is not there")->type_name("DIR");
+  word("--memory", "engine.kind", "memory", "Keep everything in memory, gone at the end; the same as --engine memory");
+  option("--engine", "engine.kind", "What orders and keeps publications: log (the default) or memory")->type_name("KIND");
   option("--loops", "server.loops", "Event loops, each a thread; 0 (the default): one for each usable core")->type_name("N");
   command->add_option("--config", flags->sources.config_path, "A configuration file (TOML)")->type_name("FILE");
   option("--api-key", "auth.api_key", "Who shows it may publish and use the HTTP API")->type_name("KEY");

@@ -6,7 +6,7 @@
 // be), kCorrupt (the disk cannot read what it has), kInternal (anything else of the system); texts name the path and the
 // system's reason.
 //
-// Any thread; one file object is used by one thread at a time, but for FileForReading.
+// Any thread; one file object is used by one thread at a time, but for FileForReading, and for FileForAppend::sync.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,7 @@ class FileForAppend {
   // All of it, or an error; then some of it may be there.
   virtual Result<void> append(std::string_view bytes) = 0;
   // What was appended until now survives a loss of power. After an error nobody knows what does: it is not to be asked again.
+  // May run while another thread appends; then what was appended before the call does.
   virtual Result<void> sync() = 0;
   // Cuts the file, or lengthens it by zeroes; appending goes on from there.
   virtual Result<void> truncate(std::uint64_t size) = 0;

@@ -32,9 +32,13 @@ std::string Uuid::text() const {
   return text;
 }
 
+void write_hex(std::uint64_t value, char* out, int count) {
+  for (int i = count - 1; i >= 0; --i, value >>= 4) out[i] = kHex[value & 15];
+}
+
 std::string hex_text(std::uint64_t value, int count) {
   std::string text(static_cast<std::size_t>(count), '0');
-  for (int i = count - 1; i >= 0; --i, value >>= 4) text[static_cast<std::size_t>(i)] = kHex[value & 15];
+  write_hex(value, text.data(), count);
   return text;
 }
 

@@ -27,6 +27,8 @@ struct Uuid {
   friend auto operator<=>(const Uuid&, const Uuid&) = default;
 };
 
+// Writes `count` lower-case hexadecimal digits of the value, most significant first.
+void write_hex(std::uint64_t value, char* out, int count);
 // `count` lower-case hexadecimal digits of the value, most significant first.
 std::string hex_text(std::uint64_t value, int count = 16);
 

@@ -30,4 +30,18 @@ class ScratchFile {
   const std::string path_;
 };
 
+// For tests: the path of a directory that no other test uses, there from the beginning; removed with all it holds at the end.
+class ScratchDirectory {
+ public:
+  ScratchDirectory() { std::filesystem::create_directory(path()); }
+  ~ScratchDirectory() { std::filesystem::remove_all(path()); }
+  ScratchDirectory(const ScratchDirectory&) = delete;
+  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
+
+  const std::string& path() const { return name_.path(); }
+
+ private:
+  const ScratchFile name_{"_directory"};
+};
+
 }  // namespace carillon

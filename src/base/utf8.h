@@ -1,12 +1,16 @@
-// UTF-8 (RFC 3629), checked whole or piece by piece. No overlong forms, no surrogates, nothing above U+10FFFF.
+// UTF-8 (RFC 3629), checked whole or piece by piece, and written. No overlong forms, no surrogates, nothing above U+10FFFF.
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace carillon {
 
 bool is_utf8(std::string_view text);
+
+// Of a code point that is none of the above.
+void append_utf8(std::string& out, std::uint32_t code);
 
 // For a text that arrives in pieces: says at the first byte that cannot be, wherever the pieces are cut.
 class Utf8Checker {

@@ -90,5 +90,13 @@ TEST(Utf8, EveryCutOfEveryTextGivesTheSameAnswer) {
   }
 }
 
+TEST(Utf8, WritesEveryCodePoint) {
+  for (std::uint32_t code = 0; code <= 0x10FFFF; ++code) {
+    std::string text = "before ";
+    append_utf8(text, code);
+    ASSERT_EQ(text, "before " + encoded(code)) << std::hex << code;
+  }
+}
+
 }  // namespace
 }  // namespace carillon

@@ -94,6 +94,13 @@ Result<void> ClientSocket::write(std::string_view bytes, std::chrono::millisecon
   return {};
 }
 
+Result<bool> ClientSocket::wait(int other_descriptor, std::chrono::milliseconds time_max) {
+  pollfd wanted[2] = {{descriptor_, POLLIN, 0}, {other_descriptor, POLLIN, 0}};  // A negative one is left aside.
+  const int ready = poll(wanted, 2, static_cast<int>(time_max.count()));
+  if (ready < 0 && errno != EINTR) return unavailable(std::string("cannot wait: ") + std::strerror(errno));
+  return ready > 0 && (wanted[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0;
+}
+
 Result<ClientSocket::Read> ClientSocket::read(std::span<char> into, std::chrono::milliseconds time_max) {
   while (true) {
     const ssize_t count = recv(descriptor_, into.data(), into.size(), 0);

@@ -29,6 +29,8 @@ class ClientSocket {
     bool timed_out = false;  // Nothing came in time.
   };
   Result<Read> read(std::span<char> into, std::chrono::milliseconds time_max);
+  // Until there is something to read here or from the other descriptor (-1: there is none); true: from the other.
+  Result<bool> wait(int other_descriptor, std::chrono::milliseconds time_max);
 
  private:
   explicit ClientSocket(int descriptor) : descriptor_(descriptor) {}

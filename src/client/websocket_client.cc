@@ -103,6 +103,14 @@ Result<void> WebSocketClient::send_text(std::string_view text) {
   return send(WebSocketOpcode::kText, text);
 }
 
+Result<void> WebSocketClient::send_binary(std::string_view bytes) {
+  return send(WebSocketOpcode::kBinary, bytes);
+}
+
+Result<bool> WebSocketClient::wait(int other_descriptor, std::chrono::milliseconds time_max) {
+  return socket_.wait(other_descriptor, heard_.empty() ? time_max : std::chrono::milliseconds(0));
+}
+
 Result<void> WebSocketClient::send_ping() {
   return send(WebSocketOpcode::kPing, {});
 }

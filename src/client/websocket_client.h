@@ -30,6 +30,7 @@ class WebSocketClient {
   static Result<WebSocketClient> connect(const ClientUrl& url, const std::string& target, WebSocketClientOptions options = {});
 
   Result<void> send_text(std::string_view text);
+  Result<void> send_binary(std::string_view bytes);
   Result<void> send_ping();
 
   struct Heard {
@@ -40,6 +41,10 @@ class WebSocketClient {
   };
   // The next message; pings are answered on the way. An error or kClosed is the end.
   Result<Heard> receive(std::chrono::milliseconds time_max);
+
+  // Waits until receive() has something to do or the other descriptor can be read (or is at its end), whichever comes first;
+  // true: the other one can. -1: there is no other.
+  Result<bool> wait(int other_descriptor, std::chrono::milliseconds time_max);
 
   // Says goodbye; does not wait for the answer.
   void close();

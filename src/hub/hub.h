@@ -40,9 +40,11 @@ struct HubOptions {
   // is room again.
   std::size_t outbox_memory_bytes = 256u << 20;
   std::size_t outbox_bytes_hungry = 16 << 10;
-  // Publications replayed when a client recovers, of all channels together; a client that missed more is told that it did not
-  // recover.
-  std::size_t recover_publications_max = 10'000;
+  // Publications replayed when a client recovers; a client that missed more is told that it did not recover. Under one
+  // subscription to several channels at most Join::kAtOnceMax, of all together.
+  std::size_t recover_publications_max = 1'000'000;
+  // Of one channel, read at once; the next when the client has taken these.
+  std::size_t recover_page_max = 1000;
   // Channels under one subscription whose positions are reported; with more, recovery is not promised. Channels that keep no
   // history are not looked at.
   std::size_t recover_channels_max = 100;

@@ -76,10 +76,15 @@ std::vector<PublicationPtr> Join::newer_than_pages() const {
   return newer;
 }
 
-bool Join::recovered() const {
+bool Join::stops_short() const {
+  const bool one = options.selector.kind == Selector::Kind::kExact && options.recover && !at_once && !failure;
+  return one && pages.size() == 1 && pages[0].history.more;
+}
+
+bool Join::recovered(bool all) const {
   if (!options.recover || !whole || pages.empty()) return false;
-  return std::all_of(pages.begin(), pages.end(), [](const Page& page) {
-    if (page.history.more || !page.history.top) return false;
+  return std::all_of(pages.begin(), pages.end(), [all](const Page& page) {
+    if ((page.history.more && !all) || !page.history.top) return false;
     if (!page.from_start) return page.history.complete;
     // New to the client: nothing may be missing before the oldest that is kept.
     const auto& kept = page.history.publications;

@@ -62,7 +62,7 @@ bool Session::unsubscribe(const Selector& selector) {
   const Subscription* const subscription = audience == nullptr ? nullptr : find(*audience);
   if (subscription == nullptr) return false;
   const auto join = shard_.remove_member(*this, static_cast<std::uint32_t>(subscription - subscriptions_.data()));
-  if (join != nullptr) shard_.answer_superseded(*this, *join);
+  if (join != nullptr && !join->stream) shard_.answer_superseded(*this, *join);
   return true;
 }
 
@@ -76,12 +76,13 @@ std::vector<Selector> Session::subscriptions() const {
 void Session::publish(Draft draft, Ticket ticket) {
   if (ended_) return;
   if (Result<void> allowed = shard_.hub().policy().may_publish(identity(), draft.channel); !allowed) {
-    return shard_.complete(id_, ticket, allowed.error());
+    return shard_.complete(id_, ticket, 0, allowed.error());
   }
   draft.identity = without_claims(identity_);
   draft.publisher_session = id_;
-  shard_.hub().publish(std::move(draft), [&shard = shard_, id = id_, ticket](Result<Receipt> outcome) {
-    shard.complete(id, ticket, std::move(outcome));
+  const std::uint32_t stream = streaming_ ? shard_.stream_on(*this, draft.channel) : 0;
+  shard_.hub().publish(std::move(draft), [&shard = shard_, id = id_, ticket, stream](Result<Receipt> outcome) {
+    shard.complete(id, ticket, stream, std::move(outcome));
   });
 }
 

@@ -64,8 +64,9 @@ struct SubscribeOptions {
 
 struct Subscribed {
   bool already = false;  // It was subscribed before; nothing changed.
-  // With recover: everything missed follows, in order, without gap unless on_gap tells of one (it was more than the client's
-  // outbox may hold and the link could take). False: something is gone; what is kept follows.
+  // With recover: everything missed follows, in order, without gap unless on_gap tells of one: of several channels at once it
+  // was more than the client's outbox may hold and the link could take, or retention overtook a client that reads slowly.
+  // False: something is gone; what is kept follows.
   bool recovered = false;
   // Where the matching channels that keep history stand now; publications after these follow.
   std::vector<ChannelPosition> positions;
@@ -228,6 +229,7 @@ class Session {
   Ending ending_ = Ending::kNo;
   bool flushing_ = false;
   bool presence_lost_ = false;  // A member of it is kStateLost.
+  bool streaming_ = false;      // Missed publications are on their way to it, page by page.
 
   SessionId id_ = 0;
   Shard& shard_;

@@ -138,6 +138,7 @@ std::unique_ptr<Join> Shard::remove_member(Session& session, std::uint32_t slot)
   const Session::Subscription leaving = session.subscriptions_[slot];
   Audience& audience = *leaving.audience;
   std::unique_ptr<Join> join = take_join(audience.members[leaving.index]);
+  if (join != nullptr && join->stream && !session.ended_) lose_stream(session, *join);
 
   Session::Subscription& last = session.subscriptions_.back();
   last.audience->members[last.index].slot = slot & kSlotBits;
@@ -244,13 +245,17 @@ void Shard::flush(Session& session) {
   if (!session.outbox_.empty()) session.client_.on_outbox();
   if (session.seats_ != nullptr) send_held(session);
   if (!session.ended_ && session.outbox_.bytes() <= outbox_limit() / 2) {
-    if (session.gaps_ != nullptr) {
-      const auto gaps = std::move(session.gaps_);
-      session.client_.on_gap(*gaps);
-    }
+    if (session.gaps_ != nullptr) tell_gaps(session);
     if (session.presence_lost_ && !session.ended_) find_lost_presence(session);
   }
   session.flushing_ = false;
+  if (session.streaming_) [[unlikely]]
+    pump_streams(session);
+}
+
+void Shard::tell_gaps(Session& session) {
+  const auto gaps = std::move(session.gaps_);
+  session.client_.on_gap(*gaps);
 }
 
 void Shard::run_here(Task task) {
@@ -260,9 +265,9 @@ void Shard::run_here(Task task) {
 
 // --- Answers
 
-void Shard::complete(SessionId session, Ticket ticket, Result<Receipt> outcome) {
-  run_here([this, session, ticket, outcome = std::move(outcome)]() mutable {
-    completions_.push_back({session, ticket, std::move(outcome)});
+void Shard::complete(SessionId session, Ticket ticket, JoinId stream, Result<Receipt> outcome) {
+  run_here([this, session, ticket, stream, outcome = std::move(outcome)]() mutable {
+    completions_.push_back({session, ticket, stream, std::move(outcome)});
   });
 }
 
@@ -270,7 +275,8 @@ void Shard::run_completions() {
   for (Completion& completion : std::exchange(completions_, {})) {
     Session* const session = find_session(completion.session);
     if (session == nullptr) continue;
-    if (Join* const join = join_of(*session)) {
+    const auto stream = completion.stream == 0 ? joins_.end() : joins_.find(completion.stream);
+    if (Join* const join = stream != joins_.end() ? stream->second.get() : join_of(*session)) {
       // Its own copy may be held there.
       join->published.push_back({completion.ticket, std::move(completion.outcome)});
     } else {

@@ -77,6 +77,7 @@ class Shard final : public TurnEnd {
   struct Completion {
     SessionId session;
     Ticket ticket;
+    std::uint32_t stream;  // The join that brings the session's own copy; 0: none.
     Result<Receipt> outcome;
   };
   using FrameRun = std::vector<FramePtr>;
@@ -110,6 +111,21 @@ class Shard final : public TurnEnd {
   bool leave_out_heard(const Session& session, Join& join);
   bool still_member(Session& session, const Join& join);
 
+  // Recovery page by page: shard_stream.cc.
+  bool may_stream(const Session& session, const Join& join) const;
+  bool fits(const Session& session, const std::vector<PublicationPtr>& publications) const;
+  void begin_stream(Session& session, JoinId join_id, std::unique_ptr<Join> join);
+  void pump_stream(JoinId join_id);
+  void pump_streams(Session& session);
+  void queue_streamed(Session& session, Join::Stream& stream);
+  void ask_stream(JoinId join_id, Join& join);
+  void take_stream_page(JoinId join_id, Result<HistoryPage> outcome);
+  void finish_stream(JoinId join_id);
+  void hold_for_streams(const Group& group);
+  void forget_stream(JoinId join_id, Session& session);
+  void lose_stream(Session& session, const Join& join);
+  JoinId stream_on(const Session& session, std::string_view channel) const;
+
   // Presence: shard_presence.cc.
   ChannelPresence& presence_of(std::string_view channel);
   void forget_presence_if_idle(std::string_view channel);
@@ -134,7 +150,7 @@ class Shard final : public TurnEnd {
   void find_lost_presence(Session& session);
   std::size_t close_channel(const std::string& channel, std::string_view reason, bool crash);
 
-  void complete(SessionId session, Ticket ticket, Result<Receipt> outcome);
+  void complete(SessionId session, Ticket ticket, JoinId stream, Result<Receipt> outcome);
 
   bool collect_inbox();
   void deliver_inbox();
@@ -148,6 +164,8 @@ class Shard final : public TurnEnd {
   bool make_room(Session& session, std::size_t bytes, SlowConsumer policy);
   void want_end(Session& session);
   void count_gap(Session& session, const Frame& dropped);
+  void tell_gaps(Session& session);
+  void note_gap(Session& session, const std::string& channel, std::uint64_t messages);
   std::size_t outbox_limit() const;
   void shed_memory();
   void mark_ready(Session& session);
@@ -180,6 +198,7 @@ class Shard final : public TurnEnd {
   SelectorTable<std::unique_ptr<Audience>> audiences_;
   boost::unordered_flat_map<JoinId, std::unique_ptr<Join>> joins_;
   JoinId last_join_ = 0;
+  std::vector<JoinId> streams_;  // Joins that bring pages.
 
   std::mutex inbox_mutex_;
   std::vector<PublicationPtr> inbox_;              // Under inbox_mutex_.

@@ -74,6 +74,7 @@ void Shard::deliver(const Group& group) {
 
   joining_.clear();
   const std::uint64_t stamp = ++delivery_stamp_;
+  if (joining && !streams_.empty()) hold_for_streams(group);
   const bool stamped = hearing.size() > 1 || joining;
   const SlowConsumer policy = hub_.options().slow_consumer;
   const Encoding* last_encoding = nullptr;
@@ -109,7 +110,7 @@ void Shard::hold_for(const std::vector<JoinId>& joins, const Group& group) {
     const auto found = joins_.find(id);
     if (found == joins_.end()) continue;
     Join& join = *found->second;
-    if (join.failure || find_session(join.session)->delivery_stamp_ == delivery_stamp_) continue;
+    if (join.failure || join.stream || find_session(join.session)->delivery_stamp_ == delivery_stamp_) continue;
     if (join.held.size() + group.publications.size() > Join::kHeldMax) {
       join.fail({ErrorKind::kUnavailable, "too much was published while the history was read; subscribe again"});
     } else {
@@ -196,19 +197,23 @@ void Shard::count_gap(Session& session, const Frame& dropped) {
              session_text(session.id_), session.protocol_, session.client_.peer_text(), dropped.channel(),
              session.outbox_.bytes(), slow_log_.take_left_out());
   }
+  note_gap(session, dropped.channel(), dropped.messages());
+}
+
+void Shard::note_gap(Session& session, const std::string& channel, std::uint64_t messages) {
   if (session.gaps_ == nullptr) session.gaps_ = std::make_unique<std::vector<Gap>>();
   std::vector<Gap>& gaps = *session.gaps_;
-  const auto gap_of = [&](std::string_view channel) {
-    return std::find_if(gaps.begin(), gaps.end(), [&](const Gap& known) { return known.channel == channel; });
+  const auto gap_of = [&](std::string_view name) {
+    return std::find_if(gaps.begin(), gaps.end(), [&](const Gap& known) { return known.channel == name; });
   };
-  auto gap = gap_of(dropped.channel());
+  auto gap = gap_of(channel);
   if (gap == gaps.end()) {
     const bool named = gaps.size() < kGapChannelsMax;
     gap = named ? gap : gap_of({});
-    if (gap == gaps.end()) gap = gaps.insert(gaps.end(), Gap{.channel = named ? dropped.channel() : std::string()});
+    if (gap == gaps.end()) gap = gaps.insert(gaps.end(), Gap{.channel = named ? channel : std::string()});
   }
-  gap->messages += dropped.messages();
-  counters_.dropped_total.add(dropped.messages());
+  gap->messages += messages;
+  counters_.dropped_total.add(messages);
   mark_ready(session);
 }
 

@@ -24,7 +24,7 @@ void Shard::start_join(Session& session, SubscribeOptions options, Session::Subs
   joins_.emplace(join_id, std::move(join));
 
   if (superseded != nullptr) {
-    answer_superseded(session, *superseded);
+    if (!superseded->stream) answer_superseded(session, *superseded);
     if (!joins_.contains(join_id)) return;
   }
   read_channels(join_id);
@@ -33,23 +33,32 @@ void Shard::start_join(Session& session, SubscribeOptions options, Session::Subs
 // The subscription hears nothing by itself any more: what it has given until now, joins that are under way need not.
 void Shard::cover_joins(Session& session, const Session::Subscription& ending) {
   if (joins_.empty() || session.ended_ || !ending.answered) return;
+  const bool streams = session.member(ending).join != 0;
   for (const Session::Subscription& other : session.subscriptions_) {
     const auto join = joins_.find(session.member(other).join);
-    if (join != joins_.end()) join->second->cover(ending.audience->selector, ending.recovered);
+    if (join == joins_.end() || &other == &ending || join->second->stream) continue;
+    if (!streams) {
+      join->second->cover(ending.audience->selector, ending.recovered);
+    } else if (join->second->options.selector.matches(ending.audience->selector.base)) {
+      // What it still had to bring nobody brings.
+      join->second->fail({ErrorKind::kUnavailable, "another subscription ended while it recovered; subscribe again"});
+    }
   }
 }
 
 // The member is live from here on; publishes that waited for the join's end are told with the next answers.
 std::unique_ptr<Join> Shard::take_join(Member& member) {
   if (member.join == 0) return nullptr;
-  const auto found = joins_.find(std::exchange(member.join, 0));
+  const JoinId id = std::exchange(member.join, 0);
+  const auto found = joins_.find(id);
   CHECK(found != joins_.end());
   std::unique_ptr<Join> join = std::move(found->second);
   joins_.erase(found);
   --join->audience->joining;
   for (Join::Published& published : join->published) {
-    completions_.push_back({join->session, published.ticket, std::move(published.outcome)});
+    completions_.push_back({join->session, published.ticket, 0, std::move(published.outcome)});
   }
+  if (join->stream) forget_stream(id, *member.session);
   return join;
 }
 
@@ -116,7 +125,9 @@ void Shard::read_pages(JoinId join_id, std::vector<std::string> channels) {
     HistoryQuery query{.channel = std::move(channel), .since = std::nullopt, .count_max = 0};
     bool from_start = false;
     if (join.options.recover) {
-      query.count_max = hub_.options().recover_publications_max;
+      const bool one = join.options.selector.kind == Selector::Kind::kExact && !join.at_once;
+      query.count_max =
+          std::min(hub_.options().recover_publications_max, one ? hub_.options().recover_page_max : Join::kAtOnceMax);
       const auto& known = *join.options.recover;
       const auto position =
           std::find_if(known.begin(), known.end(), [&](const ChannelPosition& p) { return p.channel == query.channel; });
@@ -158,12 +169,23 @@ void Shard::finish_join(JoinId join_id) {
   deliver_inbox();
   const auto found = joins_.find(join_id);
   if (found == joins_.end()) return;
+  if (found->second->stream) return finish_stream(join_id);
   Session& session = *find_session(found->second->session);
+  const bool streams = may_stream(session, *found->second);
+  if (!streams && found->second->stops_short()) {
+    found->second->at_once = true;
+    found->second->pages.clear();
+    return read_pages(join_id, {found->second->options.selector.base});
+  }
   const Session::Subscription& subscription = *session.find(*found->second->audience);
-  const std::unique_ptr<Join> join = take_join(subscription.audience->members[subscription.index]);
+  std::unique_ptr<Join> join = take_join(subscription.audience->members[subscription.index]);
   // As in a walk: nothing newer comes between the answer and what was missed.
   walking_ = true;
-  answer_join(session, *join);
+  if (streams) {
+    begin_stream(session, join_id, std::move(join));
+  } else {
+    answer_join(session, *join);
+  }
   end_walk();
 }
 
@@ -177,7 +199,8 @@ void Shard::answer_join(Session& session, Join& join) {
   Subscribed outcome{.already = false, .recovered = join.recovered(), .positions = {}};
   if (!leave_out_heard(session, join)) outcome.recovered = false;
   std::vector<PublicationPtr> missed = join.missed();
-  if (const std::size_t most = hub_.options().recover_publications_max; missed.size() > most) {
+  const std::size_t most = std::min(hub_.options().recover_publications_max, Join::kAtOnceMax);
+  if (missed.size() > most) {
     missed.erase(missed.begin(), missed.end() - static_cast<std::ptrdiff_t>(most));
     outcome.recovered = false;
   }
@@ -271,12 +294,12 @@ bool Shard::still_member(Session& session, const Join& join) {
   return subscription != nullptr && session.member(*subscription).join == 0;
 }
 
-// A join that is under way for the session, or null.
+// A join of the session that is not answered yet, or null.
 Join* Shard::join_of(const Session& session) {
   if (joins_.empty()) return nullptr;
   for (const Session::Subscription& subscription : session.subscriptions_) {
     const auto join = joins_.find(session.member(subscription).join);
-    if (join != joins_.end()) return join->second.get();
+    if (join != joins_.end() && !join->second->stream) return join->second.get();
   }
   return nullptr;
 }

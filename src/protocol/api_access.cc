@@ -39,20 +39,20 @@ Result<void> ApiAccess::check(const Exchange& exchange) const {
   const HttpRequest& request = exchange.request();
   if (has_key()) {
     if (shows_key(request)) return {};
-    if (request.headers.find("Authorization") == nullptr) {
+    if (!request.headers.has("Authorization")) {
       return Error{ErrorKind::kUnauthorized, "this needs the API key: Authorization: Bearer <key>"};
     }
     return Error{ErrorKind::kUnauthorized, "the API key is wrong"};
   }
   if (!exchange.peer().loopback) return forbidden("the request comes from another machine");
   // A proxy on this machine speaks for clients that are not.
-  if (request.headers.find("Forwarded") != nullptr || request.headers.find("X-Forwarded-For") != nullptr) {
+  if (request.headers.has("Forwarded") || request.headers.has("X-Forwarded-For")) {
     return forbidden("the request came through a proxy");
   }
   const std::string_view host = request.headers.get("Host");
   if (!host.empty() && !is_loopback_host(host)) return forbidden("the request's Host is not a name of this machine's own");
-  const std::string* const origin = request.headers.find("Origin");
-  if (origin != nullptr && !is_allowed_origin(*origin)) return forbidden("the request's Origin is not allowed");
+  const std::optional<std::string_view> origin = request.headers.find("Origin");
+  if (origin && !is_allowed_origin(*origin)) return forbidden("the request's Origin is not allowed");
   return {};
 }
 

@@ -23,6 +23,10 @@ namespace carillon {
 struct WebSocketAcceptance {
   std::string subprotocol;            // Chosen among those offered; empty: none.
   std::size_t message_bytes_max = 0;  // 0: the server's limit ([limits] message_bytes).
+  // How long the client may be silent before it is pinged, and before it is told goodbye (1001) and dropped; less than an hour.
+  // 0: the server's ([websocket]), which drops without a word.
+  Millis ping_interval{0};
+  Millis idle_time{0};
 };
 
 struct StreamOptions {

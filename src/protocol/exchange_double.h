@@ -119,7 +119,7 @@ class RoutesDouble final : public Routes {
     if (path.size() < target.size()) request.query = target.substr(path.size() + 1);
     request.path = decoded(path);
     request.body = std::move(body);
-    for (auto& [name, value] : headers) request.headers.add(std::move(name), std::move(value));
+    for (const auto& [name, value] : headers) request.headers.add(name, value);
     for (Route& route : routes) {
       PathValues values;
       if ((route.method != "*" && route.method != method) || !fits(route.path, path, values)) continue;

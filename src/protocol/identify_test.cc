@@ -8,7 +8,7 @@ namespace {
 HttpRequest request(std::string query, std::string authorization = {}) {
   HttpRequest made;
   made.query = std::move(query);
-  if (!authorization.empty()) made.headers.add("Authorization", std::move(authorization));
+  if (!authorization.empty()) made.headers.add("Authorization", authorization);
   return made;
 }
 

@@ -98,6 +98,9 @@ Result<void> check_limits(const ServerOptions& options) {
     return refused(fmt::format("limits.body_bytes ({}) has no room for a publish of limits.message_bytes ({})",
                                size_text(limits.body_bytes), size_text(limits.message_bytes)));
   }
+  if (options.engine.kind == "log" && options.engine.data_dir.empty()) {
+    return refused("engine.data_dir is empty; say where the log is to be, or choose engine.kind \"memory\"");
+  }
   if (options.engine.history_bytes_max < limits.message_bytes) {
     return refused(fmt::format("engine.history_bytes_max ({}) has no room for one message of limits.message_bytes ({})",
                                size_text(options.engine.history_bytes_max), size_text(limits.message_bytes)));
@@ -111,6 +114,10 @@ Result<void> check_times(const ServerOptions& options) {
         fmt::format("websocket.ping_interval ({}) must be shorter than websocket.idle_time ({}), else a silent client "
                     "is closed before it is asked",
                     duration_text(options.websocket.ping_interval), duration_text(options.websocket.idle_time)));
+  }
+  if (options.infotainer.ping_interval >= options.infotainer.idle_time) {
+    return refused(fmt::format("infotainer.ping_interval ({}) must be shorter than infotainer.idle_time ({})",
+                               duration_text(options.infotainer.ping_interval), duration_text(options.infotainer.idle_time)));
   }
   if (options.sse.retry_min > options.sse.retry_max) {
     return refused(fmt::format("sse.retry_min ({}) is longer than sse.retry_max ({})", duration_text(options.sse.retry_min),
@@ -174,6 +181,7 @@ Result<void> check_paths(const ServerOptions& options) {
                                   {"Phoenix's WebSocket", options.phoenix.path + "/websocket"},
                                   {"Phoenix's long-poll", options.phoenix.path + "/longpoll"},
                                   {"bayeux.path", options.bayeux.path},
+                                  {"infotainer.path, with a session behind it,", options.infotainer.path + "/session"},
                                   {"webhooks.github_path", options.webhooks.github_path},
                                   {"webhooks.gitea_path", options.webhooks.gitea_path}};
   add_further_bayeux_paths(paths, options.bayeux);

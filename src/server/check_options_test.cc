@@ -161,7 +161,11 @@ TEST(CheckOptions, RangesHoldForEmbeddersToo) {
   expect_refused(options, "limits.subscriptions_per_client takes a whole number from 1 to 1000000, not 0");
   options = {};
   options.engine.kind = "punchcards";
-  expect_refused(options, "engine.kind takes \"memory\"");
+  expect_refused(options, "engine.kind takes \"log\" or \"memory\"");
+  options = {};
+  options.engine.kind = "log";
+  options.engine.data_dir = "";
+  expect_refused(options, "engine.data_dir is empty");
   options = {};
   options.channels = {{.match = "room:*", .history_age = seconds(0)}};
   expect_refused(options, "channels rule 1 (`room:*`): history_age takes a duration from 1ms");

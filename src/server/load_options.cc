@@ -24,8 +24,14 @@ Result<void> set_message_max(ServerOptions& options, const std::string& text) {
 
 }  // namespace
 
-Result<ServerOptions> load_options(const OptionSources& sources) {
+ServerOptions program_defaults() {
   ServerOptions options;
+  options.engine.kind = "log";
+  return options;
+}
+
+Result<ServerOptions> load_options(const OptionSources& sources) {
+  ServerOptions options = program_defaults();
   if (!sources.config_path.empty()) {
     if (const Result<void> read = read_config_file(sources.config_path, options); !read) return read.error();
   }

@@ -4,6 +4,21 @@
 #include "transport/edge_metrics.h"
 
 namespace carillon {
+namespace {
+
+void write_log_metrics(LogEngine& log, MetricsWriter& writer) {
+  const LogEngineStats stats = log.stats();
+  writer.gauge("carillon_log_writable", "Whether the log takes writes: 0 while its disk is full or fails.",
+               stats.writable ? 1 : 0);
+  writer.gauge("carillon_log_waiting", "Publishes that wait for the disk.", stats.waiting);
+  writer.counter("carillon_log_failed_total", "Publishes that the disk refused.", stats.failed_total);
+  writer.counter("carillon_log_batches_total", "Batches written to the log.", stats.batches_total);
+  writer.counter("carillon_log_syncs_total", "How often the disk was asked to keep what was written.", stats.syncs_total);
+  writer.gauge("carillon_log_disk_bytes", "Bytes of the log, about.", stats.disk_bytes);
+  writer.gauge("carillon_log_memory_bytes", "Bytes of the log's buffers and cache.", stats.memory_bytes);
+}
+
+}  // namespace
 
 void write_loop_metrics(Runtime& runtime, MetricsWriter& writer) {
   using Type = MetricsWriter::Type;
@@ -25,6 +40,16 @@ void write_loop_metrics(Runtime& runtime, MetricsWriter& writer) {
                  bayeux.handshakes_refused.load(std::memory_order_relaxed));
   writer.counter("carillon_bayeux_sessions_expired_total", "Bayeux sessions that ended because no connect came.",
                  bayeux.expired.load(std::memory_order_relaxed));
+  const InfotainerCommon& infotainer = runtime.infotainer();
+  writer.gauge("carillon_infotainer_sessions", "Sessions of infotainer's clients that are connected.",
+               infotainer.session_count());
+  writer.counter("carillon_infotainer_takeovers_total", "Sessions that went on in another connection while one was open.",
+                 infotainer.takeovers.load(std::memory_order_relaxed));
+  writer.counter("carillon_infotainer_resumed_total", "Subscriptions remembered for a client that came back.",
+                 infotainer.resumed.load(std::memory_order_relaxed));
+  writer.counter("carillon_infotainer_unknown_total", "Publications dropped because nobody has made their subscription.",
+                 infotainer.unknown.load(std::memory_order_relaxed));
+  if (LogEngine* const log = runtime.engines().log()) write_log_metrics(*log, writer);
 }
 
 }  // namespace carillon

@@ -16,15 +16,42 @@ HubOptions hub_options(const ServerOptions& options) {
           .presence_lease = Millis(options.presence.lease)};
 }
 
-MemoryEngineOptions engine_options(const ServerOptions& options, const ChannelRules& rules) {
-  return {.history_bytes_max = options.engine.history_bytes_max,
-          .idempotency_ms = options.engine.idempotency_time.count(),
-          .idempotency_keys_max = options.engine.idempotency_keys_max,
-          .channels_max = options.engine.channels_max,
-          .rule_for = [&rules](std::string_view channel) {
-            const ChannelRule& rule = rules.find(channel);
-            return HistoryRule{.count_max = rule.history_count, .age_max_ms = rule.history_age.count()};
-          }};
+namespace {
+
+std::function<HistoryRule(std::string_view)> history_rules(const ChannelRules& rules) {
+  return [&rules](std::string_view channel) {
+    const ChannelRule& rule = rules.find(channel);
+    const Durability durability = rule.durability == PublishDurability::kSync       ? Durability::kSync
+                                  : rule.durability == PublishDurability::kInterval ? Durability::kInterval
+                                                                                    : Durability::kNone;
+    return HistoryRule{.count_max = rule.history_count,
+                       .age_max_ms = rule.history_age.count(),
+                       .bytes_max = rule.history_bytes,
+                       .durability = durability};
+  };
+}
+
+}  // namespace
+
+// Beside the log, the memory engine takes what is not kept.
+MemoryEngineOptions memory_engine_options(const ServerOptions& options, const ChannelRules& rules) {
+  MemoryEngineOptions memory{.history_bytes_max = options.engine.history_bytes_max,
+                             .idempotency_ms = options.engine.idempotency_time.count(),
+                             .idempotency_keys_max = options.engine.idempotency_keys_max,
+                             .channels_max = options.engine.channels_max};
+  if (options.engine.kind == "memory") memory.rule_for = history_rules(rules);
+  return memory;
+}
+
+LogEngineOptions log_engine_options(const ServerOptions& options, const ChannelRules& rules) {
+  const EngineOptions& engine = options.engine;
+  return {.store = {.directory = engine.data_dir,
+                    .cache_bytes = engine.cache_bytes,
+                    .write_buffer_bytes = engine.write_buffer_bytes},
+          .writer = {.idempotency_ms = engine.idempotency_time.count(),
+                     .channels_max = engine.channels_max,
+                     .sync_interval_ms = engine.sync_interval.count()},
+          .rule_for = history_rules(rules)};
 }
 
 PhoenixTopicRules phoenix_topic_rules(const ChannelRules& rules) {
@@ -46,6 +73,7 @@ EdgeOptions edge_options(const ServerOptions& options, std::size_t connections_p
           .ping_interval = Millis(options.websocket.ping_interval),
           .idle_time = Millis(options.websocket.idle_time),
           .close_time = Millis(options.websocket.close_time),
+          .room_time = std::min(Millis(options.infotainer.ping_interval), Millis(options.infotainer.idle_time)),
           .compression = options.websocket.compression,
           .compress_from = options.websocket.compression_bytes_min};
 }

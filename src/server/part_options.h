@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "carillon/server_options.h"
+#include "engine/log/log_engine.h"
 #include "engine/memory/memory_engine.h"
 #include "hub/hub.h"
 #include "protocol/phoenix/phoenix_dialog.h"
@@ -14,7 +15,8 @@ namespace carillon {
 
 HubOptions hub_options(const ServerOptions& options);
 // The rules must outlive the engine.
-MemoryEngineOptions engine_options(const ServerOptions& options, const ChannelRules& rules);
+MemoryEngineOptions memory_engine_options(const ServerOptions& options, const ChannelRules& rules);
+LogEngineOptions log_engine_options(const ServerOptions& options, const ChannelRules& rules);
 // The rules must outlive the function.
 PhoenixTopicRules phoenix_topic_rules(const ChannelRules& rules);
 // `connections_possible`: what the system allows at most.

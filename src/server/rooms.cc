@@ -7,6 +7,7 @@
 #include "feature/page/start_page.h"
 #include "os/process_usage_reader.h"
 #include "protocol/bayeux/bayeux.h"
+#include "protocol/infotainer/infotainer.h"
 #include "protocol/native/native.h"
 #include "protocol/phoenix/phoenix.h"
 #include "protocol/sse/sse.h"
@@ -26,6 +27,7 @@ Rooms::Rooms(Runtime& runtime, Loop& loop, Shard& shard, Routes& routes)
   open_protocols(routes, text_options);
   open_phoenix(routes, text_options);
   open_bayeux(routes, text_options);
+  if (runtime_.options().infotainer.enabled) open_infotainer(routes);
   open_api(routes, text_options);
   open_health(routes);
   open_webhooks(routes);
@@ -76,6 +78,15 @@ void Rooms::open_bayeux(Routes& routes, const ChannelTextOptions& text_options) 
   bayeux_->add_routes(routes);
 }
 
+void Rooms::open_infotainer(Routes& routes) {
+  infotainer_ =
+      std::make_unique<InfotainerRoom>(shard_, identify(), runtime_.infotainer(),
+                                       InfotainerDesk::About{.server = "carillon/" CARILLON_VERSION,
+                                                             .message_bytes_max = runtime_.options().limits.message_bytes,
+                                                             .history_page_max = runtime_.options().limits.history_page_max});
+  infotainer_->add_routes(routes);
+}
+
 void Rooms::open_api(Routes& routes, const ChannelTextOptions& text_options) {
   const ServerOptions& options = runtime_.options();
   ApiOptions api{.path = options.http.api_path,
@@ -93,7 +104,10 @@ void Rooms::open_api(Routes& routes, const ChannelTextOptions& text_options) {
                                {"phoenix", options.phoenix.path},
                                {"bayeux", options.bayeux.path}},
                  .limits = options.limits};
-  api_ = std::make_unique<ApiRoom>(shard_.hub(), loop_, access_, identify(), std::move(api), std::move(facts));
+  if (options.infotainer.enabled) facts.protocols.emplace_back("infotainer", options.infotainer.path);
+  const ApiTopics topics{
+      .directory = runtime_.topics(), .subscriptions = runtime_.durable_subscriptions(), .random = runtime_.random()};
+  api_ = std::make_unique<ApiRoom>(shard_.hub(), loop_, access_, identify(), topics, std::move(api), std::move(facts));
   api_->add_routes(routes);
 }
 
@@ -105,8 +119,8 @@ void Rooms::open_health(Routes& routes) {
                        .started_unix_ms = runtime_.started_ms()};
   MetricsSources sources{.process = read_process_usage,
                          .websocket_connections = [this] { return runtime_.websocket_connections(); },
-                         .history_bytes = [this] { return runtime_.engine().history_bytes(); },
-                         .presence_members = [this] { return runtime_.engine().presence_count(); },
+                         .history_bytes = [this] { return runtime_.engines().memory().history_bytes(); },
+                         .presence_members = [this] { return runtime_.engines().memory().presence_count(); },
                          .more = [this](MetricsWriter& writer) { write_loop_metrics(runtime_, writer); }};
   health_ = std::make_unique<HealthRoom>(shard_.hub(), loop_, runtime_.phase(), std::move(health), std::move(sources));
   health_->add_routes(routes);

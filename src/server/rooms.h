@@ -17,6 +17,7 @@ class ApiRoom;
 class BayeuxRoom;
 class EchoRoom;
 class HealthRoom;
+class InfotainerRoom;
 class NativeRoom;
 class PhoenixRoom;
 class Runtime;
@@ -34,6 +35,7 @@ class Rooms {
   void open_protocols(Routes& routes, const ChannelTextOptions& text_options);
   void open_phoenix(Routes& routes, const ChannelTextOptions& text_options);
   void open_bayeux(Routes& routes, const ChannelTextOptions& text_options);
+  void open_infotainer(Routes& routes);
   void open_api(Routes& routes, const ChannelTextOptions& text_options);
   void open_health(Routes& routes);
   void open_webhooks(Routes& routes);
@@ -47,6 +49,7 @@ class Rooms {
   std::unique_ptr<SseRoom> sse_;
   std::unique_ptr<PhoenixRoom> phoenix_;
   std::unique_ptr<BayeuxRoom> bayeux_;
+  std::unique_ptr<InfotainerRoom> infotainer_;
   std::unique_ptr<ApiRoom> api_;
   std::unique_ptr<HealthRoom> health_;
   std::unique_ptr<WebhookReceiver> webhooks_;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "os/process_limits.h"
 #include "protocol/bayeux/bayeux_sessions.h"
+#include "protocol/topic_json.h"
 #include "server/check_bayeux.h"
 #include "server/check_options.h"
 #include "server/part_options.h"
@@ -38,8 +39,6 @@ Runtime::Runtime(const ServerOptions& options, BayeuxHooks hooks)
     : options_(options),
       rules_(options.channels),
       policy_(rules_),
-      engine_(clock_, random_, engine_options(options, rules_)),
-      hub_(engine_, clock_, policy_, hub_options(options)),
       bayeux_hooks_(std::move(hooks)),
       started_ms_(clock_.unix_ms()) {
   edge_shared_.options = edge_options(options, possible_connections());
@@ -47,6 +46,7 @@ Runtime::Runtime(const ServerOptions& options, BayeuxHooks hooks)
 
 Runtime::~Runtime() {
   stop();
+  if (engines_ != nullptr) engines_->stop();
   // What was handed over from one loop to another posts to both to its end: so all that lives on loops goes before any loop.
   for (const auto& lane : lanes_) {
     lane->listener.reset();
@@ -84,6 +84,10 @@ Result<void> Runtime::open(Reach reach) {
     listening.sockets.emplace_back();
     address_ = {.text = "", .loopback = true};
   }
+  Result<std::unique_ptr<Engines>> engines = Engines::open(options_, rules_, clock_, random_);
+  if (!engines) return engines.error();
+  engines_ = *std::move(engines);
+  make_hub();
   loop_count_ = listening.sockets.size();
   bayeux_ = std::make_unique<BayeuxCommon>(options_.bayeux, std::move(bayeux_hooks_), loop_count_);
   for (FileDescriptor& socket : listening.sockets) {
@@ -98,12 +102,24 @@ Result<void> Runtime::open(Reach reach) {
   return {};
 }
 
+void Runtime::make_hub() {
+  Engine& engine = engines_->engine();
+  hub_ = std::make_unique<Hub>(engine, clock_, policy_, hub_options(options_));
+  durable_subscriptions_ = std::make_unique<DurableSubscriptions>(
+      engine.state(), clock_, DurableSubscriptions::Options{.channels_max = options_.limits.subscriptions_per_client});
+  topics_ = std::make_unique<TopicDirectory>(*hub_, *durable_subscriptions_, topic_change_json);
+  infotainer_ = std::make_unique<InfotainerCommon>(
+      options_.infotainer,
+      InfotainerCommon::Parts{
+          .state = engine.state(), .clock = clock_, .durable = *durable_subscriptions_, .topics = *topics_, .random = random_});
+}
+
 Result<void> Runtime::add_lane(FileDescriptor socket) {
   Result<std::unique_ptr<EpollLoop>> loop = EpollLoop::create();
   if (!loop) return loop.error();
   auto lane = std::make_unique<Lane>();
   lane->loop = *std::move(loop);
-  lane->shard = &hub_.add_shard(*lane->loop);
+  lane->shard = &hub_->add_shard(*lane->loop);
   lane->edge = std::make_unique<Edge>(edge_shared_, *lane->loop, clock_, random_, lane->shard->frame_memory());
   if (socket) {
     lane->rooms = std::make_unique<Rooms>(*this, *lane->loop, *lane->shard, lane->edge->router());
@@ -147,7 +163,7 @@ std::uint64_t Runtime::websocket_connections() const {
 }
 
 void Runtime::expire() {
-  engine_.expire();
+  engines_->expire();
   lanes_.front()->loop->schedule(*expire_timer_, kExpirePeriod);
 }
 
@@ -179,6 +195,7 @@ void Runtime::stop() {
   lanes_.front()->loop->post([this] { expire_timer_->cancel(); });
   for (const auto& lane : lanes_) lane->loop->stop();
   for (const auto& lane : lanes_) lane->thread.join();
+  engines_->stop();
   bayeux_->events.close();  // Behind the ends of the last sessions.
   if (!address_.text.empty()) log_info("stopped");
   flush_log();

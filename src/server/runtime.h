@@ -12,16 +12,19 @@
 
 #include "carillon/result.h"
 #include "carillon/server_options.h"
-#include "engine/memory/memory_engine.h"
 #include "feature/health/server_phase.h"
+#include "hub/durable_subscriptions.h"
 #include "hub/hub.h"
 #include "hub/shard.h"
+#include "hub/topic_directory.h"
 #include "os/epoll_loop.h"
 #include "os/system_clock.h"
 #include "os/tcp_listener.h"
 #include "protocol/bayeux/bayeux_common.h"
+#include "protocol/infotainer/infotainer_common.h"
 #include "protocol/phoenix/phoenix_polls.h"
 #include "server/channel_policy.h"
+#include "server/engines.h"
 #include "transport/edge.h"
 
 namespace carillon {
@@ -41,15 +44,18 @@ class Runtime {
   // thread, before stop().
   void on_stop(Task hook) { stop_hooks_.push_back(std::move(hook)); }
 
-  Hub& hub() { return hub_; }
+  Hub& hub() { return *hub_; }
   Shard& shard(std::size_t index) { return *lanes_[index]->shard; }
-  MemoryEngine& engine() { return engine_; }
+  Engines& engines() { return *engines_; }
   Clock& clock() { return clock_; }
   Random& random() { return random_; }
   const ChannelRules& rules() const { return rules_; }
   const Origins& origins() const { return edge_shared_.origins; }
   PhoenixSiblings& phoenix_siblings() { return phoenix_siblings_; }
   BayeuxCommon& bayeux() { return *bayeux_; }
+  InfotainerCommon& infotainer() { return *infotainer_; }
+  DurableSubscriptions& durable_subscriptions() { return *durable_subscriptions_; }
+  TopicDirectory& topics() { return *topics_; }
   EpollLoop& loop(std::size_t index) { return *lanes_[index]->loop; }
   const Edge& edge(std::size_t index) const { return *lanes_[index]->edge; }
   std::size_t lane_count() const { return lanes_.size(); }
@@ -82,6 +88,7 @@ class Runtime {
   Runtime(const ServerOptions& options, BayeuxHooks hooks);
 
   Result<void> open(Reach reach);
+  void make_hub();
   Result<void> add_lane(FileDescriptor socket);
   void say_how_safe() const;
   void expire();
@@ -92,14 +99,17 @@ class Runtime {
   SystemRandom random_;
   const ChannelRules rules_;
   const ChannelPolicy policy_;
-  MemoryEngine engine_;
-  Hub hub_;
+  std::unique_ptr<Engines> engines_;
+  std::unique_ptr<Hub> hub_;
+  std::unique_ptr<DurableSubscriptions> durable_subscriptions_;
+  std::unique_ptr<TopicDirectory> topics_;
   EdgeShared edge_shared_;
   PeerAddress address_;
   std::vector<Task> stop_hooks_;
   std::vector<std::unique_ptr<Lane>> lanes_;
-  PhoenixSiblings phoenix_siblings_;  // Ends between the rooms and the loops.
-  BayeuxHooks bayeux_hooks_;          // Until the common part is made.
+  PhoenixSiblings phoenix_siblings_;              // Ends between the rooms and the loops.
+  std::unique_ptr<InfotainerCommon> infotainer_;  // Likewise.
+  BayeuxHooks bayeux_hooks_;                      // Until the common part is made.
   std::unique_ptr<BayeuxCommon> bayeux_;
   std::unique_ptr<CallbackTimer> expire_timer_;
   std::size_t loop_count_ = 1;

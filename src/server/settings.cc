@@ -8,6 +8,7 @@
 #include <limits>
 #include <utility>
 
+#include "server/load_options.h"
 #include "server/nearest_word.h"
 #include "server/unit_text.h"
 
@@ -310,7 +311,7 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
                                      {"off", LogLevel::kOff}};
   const Choices<SlowConsumer> slow_consumers{{"drop_oldest", SlowConsumer::kDropOldest}, {"close", SlowConsumer::kClose}};
   const Choices<EventNames> event_names{{"underscore", EventNames::kUnderscore}, {"dotted", EventNames::kDotted}};
-  const Choices<std::string> engines{{"memory", "memory"}};
+  const Choices<std::string> engines{{"log", "log"}, {"memory", "memory"}};
   const Choices<ClaimedUsers> claimed_users{
       {"loopback", ClaimedUsers::kLoopback}, {"never", ClaimedUsers::kNever}, {"always", ClaimedUsers::kAlways}};
   const Choices<BayeuxCookies> bayeux_cookies{
@@ -428,11 +429,27 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
           {"limits", "batch_max",
            "Publications in one batch, or channels in one broadcast, over HTTP; beyond it 413, and nothing is published."}),
 
-      choice<S>(FIELD(engine.kind), engines,
-                {"engine", "kind", "What orders and keeps publications. `memory`: in this process, gone when it ends."}),
+      choice<S>(
+          FIELD(engine.kind), engines,
+          {"engine", "kind",
+           "What orders and keeps publications. `log`: on a disk, and there again after a restart or a crash. `memory`: in "
+           "this process, gone when it ends; the default of a server inside another program."}),
+      text<S>(
+          FIELD(engine.data_dir), "a directory",
+          {"engine", "data_dir", "Where the log is; made if it is not there. One server at a time: a second one is refused."}),
+      duration<S>(FIELD(engine.sync_interval), {Milliseconds(1), minutes(1)},
+                  {"engine", "sync_interval",
+                   "A loss of power undoes no more than the last so long of what was published with `durability = "
+                   "\"interval\"`."}),
+      size<S>(FIELD(engine.cache_bytes), {kMiB, 1024 * kGiB},
+              {"engine", "cache_bytes", "Memory for what was read from the log; more makes reading the same again faster."}),
+      size<S>(FIELD(engine.write_buffer_bytes), {kMiB, 4 * kGiB},
+              {"engine", "write_buffer_bytes",
+               "Memory for what was written to the log before it is sorted into a file; up to three times this is in use. "
+               "About four times this is read again at the start after a crash."}),
       size<S>(FIELD(engine.history_bytes_max), {kMiB, 1024 * kGiB},
               {"engine", "history_bytes_max",
-               "Bytes of history in all channels together; beyond it the oldest of all are forgotten."}),
+               "With `memory`, bytes of history in all channels together; beyond it the oldest of all are forgotten."}),
       count<S>(FIELD(engine.channels_max), {1, 100'000'000},
                {"engine", "channels_max",
                 "Channels that may keep history at a time; beyond it a publish to one more such channel fails (429)."}),
@@ -442,7 +459,9 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
            "How long an idempotency key is remembered: a publish or webhook delivery repeated within it is not published "
            "again."}),
       count<S>(FIELD(engine.idempotency_keys_max), {1, 100'000'000},
-               {"engine", "idempotency_keys_max", "Idempotency keys remembered at a time; beyond it the oldest is forgotten."}),
+               {"engine", "idempotency_keys_max",
+                "Idempotency keys remembered in memory at a time; beyond it the oldest is forgotten. With the log those of "
+                "channels with history are on the disk, and have no such limit."}),
 
       text<S>(FIELD(http.api_path), path, {"http", "api_path", "Below which the HTTP API is served."}),
       text<S>(FIELD(http.health_path), path, {"http", "health_path", "At and below which health reports are served."}),
@@ -581,6 +600,21 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
       duration<S>(FIELD(bayeux.activity_time), {Milliseconds(100), days(365)},
                   {"bayeux", "activity_time", "With `activity`: how long a session may be idle."}),
 
+      flag<S>(FIELD(infotainer.enabled),
+              {"infotainer", "enabled", "Serve infotainer's protocol: CBOR over WebSocket, with subscriptions that last."}),
+      text<S>(FIELD(infotainer.path), path,
+              {"infotainer", "path",
+               "Below which infotainer's clients find their sessions, each at the UUID of its own: `/ws/<uuid>`."}),
+      duration<S>(FIELD(infotainer.expiry), {seconds(1), days(3650)},
+                  {"infotainer", "expiry",
+                   "How long the subscriptions of a client that is away are remembered; beyond it they are gone."}),
+      duration<S>(
+          FIELD(infotainer.ping_interval), {Milliseconds(100), minutes(10)},
+          {"infotainer", "ping_interval", "As `websocket.ping_interval`, for these clients. Shorter than `idle_time`."}),
+      duration<S>(FIELD(infotainer.idle_time), {Milliseconds(200), hours(1)},
+                  {"infotainer", "idle_time",
+                   "One of these clients that is silent for this long is told so (close code 1001) and dropped."}),
+
       duration<S>(FIELD(presence.period), {Milliseconds(0), minutes(1)},
                   {"presence", "period",
                    "Who came and went in a channel is gathered for so long and then told at once. `0s`: within the turn of the "
@@ -615,6 +649,8 @@ std::vector<Setting<ChannelRule>> make_channel_settings() {
                                         {"owner", ChannelAccess::kOwner},
                                         {"key", ChannelAccess::kKey},
                                         {"nobody", ChannelAccess::kNobody}};
+  const Choices<PublishDurability> durabilities{
+      {"sync", PublishDurability::kSync}, {"interval", PublishDurability::kInterval}, {"none", PublishDurability::kNone}};
   const Choices<PushTarget> push_targets{{"all", PushTarget::kAll}, {"others", PushTarget::kOthers}};
   return {
       text<C>(FIELD(match), "a channel pattern, such as \"repo:alice/*\" or \"room:**\"",
@@ -623,12 +659,20 @@ std::vector<Setting<ChannelRule>> make_channel_settings() {
                "them. Segments end at the first `:` and at every `/` after it. `{user}` is a `*` that `owner` holds against "
                "the user's name."}),
       count<C>(
-          FIELD(history_count), {0, 1'000'000},
+          FIELD(history_count), {0, 1'000'000'000'000},
           {"channels", "history_count",
            "Publications kept for history and recovery; beyond it the oldest is forgotten. 0: no history, and events carry "
            "no position."}),
       duration<C>(FIELD(history_age), {Milliseconds(1), days(3650)},
                   {"channels", "history_age", "How long a publication is kept."}),
+      size<C>(FIELD(history_bytes), {0, 1024 * 1024 * kGiB},
+              {"channels", "history_bytes",
+               "Bytes of publications kept, about; beyond it the oldest are forgotten. 0: no limit by bytes."}),
+      choice<C>(FIELD(durability), durabilities,
+                {"channels", "durability",
+                 "With the log, when a publish is answered and heard. `sync`: when it survives a loss of power; publishes that "
+                 "come together share one sync. `interval`: when a crash of the server does not undo it; a loss of power may, "
+                 "until `engine.sync_interval` later. `none`: likewise, and the system decides when."}),
       choice<C>(
           FIELD(publish), accesses,
           {"channels", "publish",
@@ -730,8 +774,8 @@ void append_rules(std::string& out, const std::vector<Rule>& rules, std::span<co
 }
 
 template <class Options>
-std::string markdown_row(const Setting<Options>& setting) {
-  return fmt::format("| `{}` | `{}` | {} | {} |\n", setting.key, setting.show(Options()), setting.takes, setting.help);
+std::string markdown_row(const Setting<Options>& setting, const Options& defaults = Options()) {
+  return fmt::format("| `{}` | `{}` | {} | {} |\n", setting.key, setting.show(defaults), setting.takes, setting.help);
 }
 
 }  // namespace
@@ -841,7 +885,7 @@ std::string settings_markdown() {
   for (const std::string_view section : setting_sections()) {
     out += fmt::format("### `[{}]`\n{}", section, kHead);
     for (const auto& setting : server_settings()) {
-      if (setting.section == section) out += markdown_row(setting);
+      if (setting.section == section) out += markdown_row(setting, program_defaults());
     }
     out += '\n';
   }

@@ -13,6 +13,7 @@ namespace {
 constexpr Millis kDrainStep{20};
 // Connections that may be told that there is no room; more are dropped at once.
 constexpr std::size_t kRefusalsMax = 256;
+constexpr std::size_t kScratchBytesKept = 64 << 10;
 
 }  // namespace
 
@@ -22,7 +23,7 @@ Edge::Edge(EdgeShared& shared, Loop& loop, const Clock& clock, Random& random, F
       clock_(clock),
       frame_memory_(frame_memory),
       encodings_(shared.options.compress_from),
-      request_id_prefix_(hex_text(random.next_u64())),
+      request_id_(hex_text(random.next_u64()) + hex_text(0)),
       drain_timer_([this] { drain_some(); }) {}
 
 // The loop has stopped: nothing is left for its end of turn.
@@ -75,8 +76,8 @@ void Edge::remove(Connection& connection) {
 // Often enough that every limit of time is met within a quarter of it.
 Millis Edge::sweep_period() const {
   const EdgeOptions& o = options();
-  const Millis shortest =
-      std::min({o.request_time, o.keep_alive_time, o.stall_time, o.ping_interval, o.idle_time, o.close_time, Millis{8'000}});
+  const Millis shortest = std::min({o.request_time, o.keep_alive_time, o.stall_time, o.ping_interval, o.idle_time, o.close_time,
+                                    o.room_time, Millis{8'000}});
   return std::max(shortest / 4, Millis{50});
 }
 
@@ -122,10 +123,20 @@ std::string_view Edge::date() {
   return date_;
 }
 
-std::string Edge::next_request_id() {
-  std::string id;
-  id.reserve(request_id_prefix_.size() + 16);
-  return id.append(request_id_prefix_).append(hex_text(request_id_next_++));
+std::string_view Edge::next_request_id() {
+  constexpr int kDigits = 16;  // Behind what all ids of this edge begin with.
+  write_hex(request_id_next_++, request_id_.data() + request_id_.size() - kDigits, kDigits);
+  return request_id_;
+}
+
+std::unique_ptr<HttpRequestParser> Edge::take_parser() {
+  return parser_ == nullptr ? std::make_unique<HttpRequestParser>(options().http) : std::move(parser_);
+}
+
+std::string& Edge::scratch() {
+  if (scratch_.capacity() > kScratchBytesKept) scratch_ = {};
+  scratch_.clear();
+  return scratch_;
 }
 
 std::uint32_t Edge::deciseconds() const {

@@ -37,6 +37,7 @@ struct EdgeOptions {
   Millis ping_interval{25'000};
   Millis idle_time{60'000};
   Millis close_time{5'000};
+  Millis room_time{60'000};  // The shortest that a room asks for (WebSocketAcceptance); only the sweep heeds it.
   bool compression = true;
   std::size_t compress_from = 128;
 };
@@ -91,8 +92,13 @@ class Edge final : public StreamAcceptor, private Timer {
 
   // "Sun, 06 Nov 1994 08:49:37 GMT", made once a second.
   std::string_view date();
-  // Unique, not secret: 32 hexadecimal digits.
-  std::string next_request_id();
+  // Unique, not secret: 32 hexadecimal digits. Valid until the next call.
+  std::string_view next_request_id();
+  // One that has read nothing yet, and the way back for such a one.
+  std::unique_ptr<HttpRequestParser> take_parser();
+  void give_back(std::unique_ptr<HttpRequestParser> parser) { parser_ = std::move(parser); }
+  // An empty text to write something into that is sent before anybody else asks for it.
+  std::string& scratch();
   // Deciseconds of the loop's clock in 32 bits, for small timestamps; never 0.
   std::uint32_t deciseconds() const;
 
@@ -114,8 +120,10 @@ class Edge final : public StreamAcceptor, private Timer {
   Connections connections_;
   std::int64_t date_second_ = -1;
   std::string date_;
-  const std::string request_id_prefix_;
+  std::string request_id_;  // The last one.
   std::uint64_t request_id_next_ = 0;
+  std::unique_ptr<HttpRequestParser> parser_;  // For the next connection that reads; may be null.
+  std::string scratch_;
 
   LogLimit refusal_log_{Millis{10'000}};
   bool draining_ = false;

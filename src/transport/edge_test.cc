@@ -96,7 +96,7 @@ TEST(Edge, EveryConnectionIsSweptWhileOthersEndInTheSweep) {
 
 TEST(Edge, RequestIdsDiffer) {
   EdgeWorld world;
-  const std::string first = world.edge->next_request_id(), second = world.edge->next_request_id();
+  const std::string first(world.edge->next_request_id()), second(world.edge->next_request_id());
   EXPECT_EQ(first.size(), 32u);
   EXPECT_EQ(second.size(), 32u);
   EXPECT_NE(first, second);

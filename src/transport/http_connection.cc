@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kHeldBytes = 64 << 10;
 // Answers that wait to leave while further requests are taken.
 constexpr std::size_t kOutBytes = 256 << 10;
+// A body up to here is copied behind its head, so that both leave as one piece; the kernel takes two at a higher price.
+constexpr std::size_t kBytesWithHead = 8 << 10;
 constexpr std::size_t kRequestIdBytesMax = 128;
 
 bool is_request_id(std::string_view id) {
@@ -29,6 +31,7 @@ HttpConnection::HttpConnection(Edge& edge, std::unique_ptr<Stream> stream) : edg
 }
 
 HttpConnection::~HttpConnection() {
+  if (lent_ != nullptr) lent_->leave_home();
   if (exchange_ != nullptr) exchange_->connection_gone();
   tell_unsent();
 }
@@ -61,8 +64,7 @@ bool HttpConnection::may_take_more() const {
 void HttpConnection::consume(std::span<char> bytes) {
   consuming_ = true;
   while (!bytes.empty() && may_take_more()) {
-    if (parser_ == nullptr) parser_ = std::make_unique<HttpRequestParser>(edge_.options().http);
-    const std::size_t used = parser_->feed({bytes.data(), bytes.size()});
+    const std::size_t used = parser().feed({bytes.data(), bytes.size()});
     bytes = bytes.subspan(used);
     if (const HttpFault* const fault = parser_->fault()) {
       edge_.counters().faults_total.add();
@@ -70,9 +72,8 @@ void HttpConnection::consume(std::span<char> bytes) {
       break;
     }
     if (parser_->done()) {
-      HttpRequest request = parser_->take();
-      if (bytes.empty()) parser_.reset();
-      dispatch(std::move(request));
+      consuming_ = !bytes.empty();
+      dispatch();
       continue;
     }
     if (state_ == State::kWaiting && parser_->started()) {
@@ -82,20 +83,32 @@ void HttpConnection::consume(std::span<char> bytes) {
     if (parser_->expects_continue() && !std::exchange(continued_, true)) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
   }
   consuming_ = false;
-  if (state_ == State::kAnswering) parser_.reset();  // It may be long until the next request is looked at.
+  release_parser();  // It may be long until the next request comes.
   if (next_ != nullptr) return pass_on(bytes);
   hold(bytes);
 }
 
-void HttpConnection::dispatch(HttpRequest request) {
+HttpRequestParser& HttpConnection::parser() {
+  if (parser_ == nullptr) parser_ = edge_.take_parser();
+  return *parser_;
+}
+
+// One that has begun to read is kept.
+void HttpConnection::release_parser() {
+  if (parser_ != nullptr && parser_->fresh()) edge_.give_back(std::move(parser_));
+}
+
+void HttpConnection::dispatch() {
   state_ = State::kAnswering;
   continued_ = false;
-  close_after_ = !request.keep_alive || edge_.draining();
-  Router::Match match = edge_.router().match(request.method, request.target, request.path);
-  auto exchange = std::make_unique<HttpExchange>(*this, std::move(request));
-  exchange_ = exchange.get();
-  if (ended_) exchange_->client_ended();
+  std::unique_ptr<HttpExchange> exchange = spare_ == nullptr ? std::make_unique<HttpExchange>() : std::move(spare_);
+  exchange->begin(*this, *parser_);
+  if (lent_ != nullptr) lent_->leave_home();
+  lent_ = exchange_ = exchange.get();
   const HttpRequest& asked = exchange_->request();
+  close_after_ = !asked.keep_alive || edge_.draining();
+  Router::Match match = edge_.router().match(asked.method, asked.target, asked.path, exchange_->take_path_values());
+  if (ended_) exchange_->client_ended();
   if (match.handler != nullptr) {
     exchange_->set_path_values(std::move(match.values));
     return (*match.handler)(std::move(exchange));
@@ -108,7 +121,7 @@ void HttpConnection::dispatch(HttpRequest request) {
   if (asked.method == "OPTIONS") {
     response.status = 204;
     if (const std::string_view wanted = asked.headers.get("Access-Control-Request-Headers"); !wanted.empty()) {
-      response.headers.add("Access-Control-Allow-Headers", std::string(wanted));
+      response.headers.add("Access-Control-Allow-Headers", wanted);
       response.headers.add("Access-Control-Allow-Methods", match.allowed);
       response.headers.add("Access-Control-Max-Age", "600");
     }
@@ -137,20 +150,36 @@ void HttpConnection::reply(HttpResponse response, ReplySent sent) {
   edge_.counters().requests_total[digit].add();
   add_common_fields(response);
   if (response.headers.has_token("Connection", "close")) close_after_ = true;
-  write_response(out_, response, context());
-  if (sent) leaving_.push_back({out_.size(), std::move(sent)});
+  const ResponseContext how = context();
   exchange_ = nullptr;
-  answered();
+  if (consuming_ || !out_.empty()) {
+    write_response(out_, response, how);
+  } else {
+    send(response, how);
+  }
+  answered(std::move(sent));
 }
 
-void HttpConnection::answered() {
+void HttpConnection::answered(ReplySent sent) {
   if (close_after_) {
     begin_closing();
   } else {
     state_ = State::kWaiting;
     wait_until(edge_.options().keep_alive_time);
   }
+  if (sent && out_.empty()) {
+    sent(true);  // Who is told may answer another request of this connection.
+  } else if (sent) {
+    leaving_.push_back({out_.size(), std::move(sent)});
+  }
   if (!consuming_) go_on();
+}
+
+bool HttpConnection::take_back(HttpExchange& exchange) {
+  lent_ = nullptr;
+  if (spare_ != nullptr || (!reads_requests() && state_ != State::kAnswering)) return false;
+  spare_.reset(&exchange);
+  return true;
 }
 
 ResponseContext HttpConnection::context() {
@@ -166,14 +195,14 @@ ResponseContext HttpConnection::context() {
 void HttpConnection::add_common_fields(HttpResponse& response) {
   const HttpHeaders& asked = exchange_->request().headers;
   const std::string_view id = asked.get("x-request-id");
-  response.headers.add("x-request-id", is_request_id(id) ? std::string(id) : edge_.next_request_id());
+  response.headers.add("x-request-id", is_request_id(id) ? id : edge_.next_request_id());
   const std::string_view origin = asked.get("Origin");
   if (origin.empty()) return;
   response.headers.add("Vary", "Origin");
   if (!edge_.origins().may_use(origin, asked.get("Host"))) return;
   response.headers.add("Access-Control-Expose-Headers", "x-request-id");
-  if (response.headers.find("Access-Control-Allow-Origin") != nullptr) return;
-  response.headers.add("Access-Control-Allow-Origin", std::string(origin));
+  if (response.headers.has("Access-Control-Allow-Origin")) return;
+  response.headers.add("Access-Control-Allow-Origin", origin);
   response.headers.add("Access-Control-Allow-Credentials", "true");
 }
 
@@ -208,6 +237,21 @@ void HttpConnection::go_on() {
   }
   if (ended_ && held_.empty() && reads_requests()) begin_closing();
   if (state_ == State::kClosing && out_.empty()) begin_linger();
+}
+
+// With nothing ahead of it. What does not leave at once waits.
+void HttpConnection::send(const HttpResponse& response, const ResponseContext& how) {
+  std::string& text = edge_.scratch();
+  std::string_view body = write_response_head(text, response, how);
+  if (body.size() <= kBytesWithHead) {
+    text += body;
+    body = {};
+  }
+  const std::string_view pieces[] = {text, body};
+  const std::size_t left = stream_->write({pieces, body.empty() ? 1u : 2u});
+  if (left == text.size() + body.size()) return;
+  out_ = std::string_view(text).substr(std::min(left, text.size()));
+  out_ += body.substr(std::max(left, text.size()) - text.size());
 }
 
 void HttpConnection::write_out() {
@@ -270,7 +314,7 @@ void HttpConnection::open_stream(HttpResponse head, StreamOptions options, OpenD
   if (!head_only || !chunked) close_after_ = true;  // A stream ends with its connection.
   write_stream_head(out_, head, context());
   exchange_ = nullptr;
-  if (head_only) return answered();
+  if (head_only) return answered({});
   auto made = std::make_unique<EventStream>(edge_, release_stream(), chunked, options.quiet_time);
   EventStream& event_stream = *made;
   edge_.add(std::move(made));
@@ -308,7 +352,9 @@ void HttpConnection::accept_websocket(WebSocketAcceptance acceptance, OpenDialog
       edge_, release_stream(),
       WebSocketConnection::Settings{.window_bits = static_cast<std::uint8_t>(deflate ? deflate->server_window_bits : 0),
                                     .message_bytes_max = acceptance.message_bytes_max == 0 ? edge_.options().message_bytes_max
-                                                                                           : acceptance.message_bytes_max});
+                                                                                           : acceptance.message_bytes_max,
+                                    .ping_interval = acceptance.ping_interval,
+                                    .idle_time = acceptance.idle_time});
   WebSocketConnection& websocket = *made;
   edge_.add(std::move(made));
   websocket.open(std::move(open), std::string_view(out_).substr(out_sent_));
@@ -340,6 +386,7 @@ void HttpConnection::pass_on(std::span<char> bytes) {
 // --- Time
 
 void HttpConnection::on_sweep(Millis now) {
+  if (state_ == State::kWaiting) spare_.reset();
   if (state_ == State::kAnswering || now < deadline_) return;
   if (state_ == State::kReading || state_ == State::kClosing) edge_.counters().timeouts_total.add();
   if (state_ == State::kReading) return fail(408, "the request did not arrive in time");

@@ -116,6 +116,27 @@ TEST(HttpConnection, ManyPipelinedAnswersLeaveAtOnceWhereThereIsRoom) {
 }
 
 // However the bytes are cut, and however slowly the answers are taken, the answers are the same.
+TEST(HttpConnection, ALargeAnswerReachesASlowReaderWhole) {
+  std::string body;
+  for (int i = 0; body.size() < 30'000; ++i) body += std::to_string(i) + ' ';
+  for (const std::size_t takes : {0u, 1u, 60u, 400u, 9000u}) {
+    EdgeWorld world;
+    const auto peer = world.connect();
+    peer->takes = takes;
+    peer->send(post("/echo", body));
+    std::string received = peer->received();
+    EXPECT_EQ(received.size(), takes);
+    for (std::string more = "…"; !more.empty(); received += more) {
+      peer->room(7000);
+      more = peer->received();
+    }
+    EXPECT_EQ(bodies_of(received), std::vector<std::string>{body}) << takes;
+    peer->room(PeerDouble::kAll);
+    peer->send(get("/now?next"));
+    EXPECT_EQ(bodies_of(peer->received()), std::vector<std::string>{"now next"});
+  }
+}
+
 TEST(HttpConnection, CutsAndSlownessChangeNothing) {
   std::uint32_t dice = 12345;
   const auto roll = [&](std::uint32_t sides) { return (dice = dice * 1664525u + 1013904223u) / 65536u % sides; };

@@ -12,10 +12,22 @@ void call(Task& hook) {
 
 }  // namespace
 
-HttpExchange::~HttpExchange() {
-  if (HttpConnection* const connection = take_connection()) {
+void HttpExchange::operator delete(HttpExchange* exchange, std::destroying_delete_t) {
+  if (HttpConnection* const connection = exchange->take_connection()) {
     connection->reply(HttpResponse::error(500, "internal", "the server did not answer this request"), {});
   }
+  if (HttpConnection* const home = std::exchange(exchange->home_, nullptr)) {
+    exchange->request_.reset();
+    if (home->take_back(*exchange)) return;
+  }
+  exchange->~HttpExchange();
+  ::operator delete(exchange);
+}
+
+void HttpExchange::begin(HttpConnection& connection, HttpRequestParser& parser) {
+  connection_ = home_ = &connection;
+  parser.take(request_);
+  state_ = State::kOpen;
 }
 
 PeerAddress HttpExchange::peer() const {

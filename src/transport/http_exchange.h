@@ -1,7 +1,13 @@
 // HttpExchange: one request on an HttpConnection and its answer. Knows when the connection has gone.
+//
+// Whoever answers owns it, as any exchange. But when it is let go while its connection goes on, its memory goes back there and
+// serves for the next request (HttpConnection::take_back).
 #pragma once
 
+#include <new>
+
 #include "protocol/exchange.h"
+#include "wire/http/http_request_parser.h"
 
 namespace carillon {
 
@@ -9,8 +15,14 @@ class HttpConnection;
 
 class HttpExchange final : public Exchange {
  public:
-  HttpExchange(HttpConnection& connection, HttpRequest request) : connection_(&connection), request_(std::move(request)) {}
-  ~HttpExchange() override;
+  HttpExchange() = default;
+  // Answers 500 when nobody has answered; then ends, or is kept.
+  static void operator delete(HttpExchange* exchange, std::destroying_delete_t);
+
+  // For the connection: it begins anew, with the request that the parser has.
+  void begin(HttpConnection& connection, HttpRequestParser& parser);
+  // Whoever lets it go frees it.
+  void leave_home() { home_ = nullptr; }
 
   const HttpRequest& request() const override { return request_; }
   PeerAddress peer() const override;
@@ -23,6 +35,7 @@ class HttpExchange final : public Exchange {
   void accept_websocket(WebSocketAcceptance acceptance, OpenDialog open) override;
 
   void set_path_values(PathValues values) { path_values_ = std::move(values); }
+  PathValues take_path_values() { return std::move(path_values_); }
 
   // For the connection. Each may end in the exchange's end.
   void connection_gone();
@@ -40,12 +53,13 @@ class HttpExchange final : public Exchange {
   // The connection, when it is there to be answered; from then on the exchange is answered.
   HttpConnection* take_connection();
 
-  HttpConnection* connection_;  // Null when gone or answered.
+  HttpConnection* connection_ = nullptr;  // Null when gone or answered.
+  HttpConnection* home_ = nullptr;        // Null when gone, or when it has lent out a newer one.
   HttpRequest request_;
   PathValues path_values_;
   Task gone_hook_;
   Task drain_hook_;
-  State state_ = State::kOpen;
+  State state_ = State::kAnswered;
 };
 
 }  // namespace carillon

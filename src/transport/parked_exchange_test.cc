@@ -98,6 +98,46 @@ TEST_F(ParkedExchange, HearsNothingOnceItIsAnswered) {
   EXPECT_THAT(heard(), IsEmpty());
 }
 
+// The connection would use its memory for the next request.
+TEST_F(ParkedExchange, MayBeKeptOnceItIsAnswered) {
+  const auto peer = park("/later?1");
+  world_.parked[0]->reply(text_response("first"));
+  peer->send(get("/later?2"));
+  world_.parked[1]->reply(text_response("second"));
+  EXPECT_EQ(world_.parked[0]->request().query, "1");
+  EXPECT_EQ(world_.parked[1]->request().query, "2");
+  world_.parked.erase(world_.parked.begin());
+  peer->send(get("/later?3"));
+  EXPECT_EQ(world_.parked[0]->request().query, "2");
+  EXPECT_EQ(world_.parked[1]->request().query, "3");
+  world_.parked[1]->reply(text_response("third"));
+  EXPECT_THAT(peer->received(), EndsWith("third"));
+  peer->lose();
+  world_.loop.settle();
+  EXPECT_TRUE(peer->freed);
+  EXPECT_EQ(world_.parked[0]->request().query, "2");
+}
+
+TEST_F(ParkedExchange, HasNothingOfTheRequestBefore) {
+  const auto peer = world_.connect();
+  const std::string long_value(100, 'v');
+  peer->send("POST /later?" + long_value + " HTTP/1.1\r\nHost: h\r\nX-Long: " + long_value +
+             "\r\nContent-Length: 4\r\n\r\nbody");
+  EXPECT_EQ(world_.parked.at(0)->request().headers.get("x-long"), long_value);
+  watch(0);
+  world_.parked[0]->reply(text_response("first"));
+  world_.parked.clear();
+  peer->send(get("/later"));
+  const HttpRequest& request = world_.parked.at(0)->request();
+  EXPECT_EQ(request.method, "GET");
+  EXPECT_EQ(request.target, "/later");
+  EXPECT_EQ(request.query, "");
+  EXPECT_EQ(request.body, "");
+  EXPECT_EQ(request.headers.fields().size(), 1u);
+  peer->end();
+  EXPECT_THAT(heard(), IsEmpty());
+}
+
 TEST_F(ParkedExchange, IsToldOfAPipelinedRequestsClientToo) {
   const auto peer = world_.connect();
   peer->send(get("/later?1") + get("/later?2"));

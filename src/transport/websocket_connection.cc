@@ -12,6 +12,10 @@ bool has_passed(std::uint32_t now, std::uint32_t since, Millis limit) {
   return Millis{100} * static_cast<std::int64_t>(now - since) >= limit;
 }
 
+std::uint16_t in_deciseconds(Millis time) {
+  return static_cast<std::uint16_t>(std::clamp<std::int64_t>(time.count() / 100, 0, UINT16_MAX));
+}
+
 Framing framing(MessageKind kind, std::uint8_t window_bits) {
   return {.kind = kind == MessageKind::kText ? Framing::Kind::kWebSocketText : Framing::Kind::kWebSocketBinary,
           .window_bits = window_bits};
@@ -44,6 +48,8 @@ WebSocketConnection::WebSocketConnection(Edge& edge, std::unique_ptr<Stream> str
       stream_(std::move(stream)),
       heard_at_(edge.deciseconds()),
       message_bytes_max_(static_cast<std::uint32_t>(std::min<std::size_t>(settings.message_bytes_max, UINT32_MAX))),
+      ping_interval_(in_deciseconds(settings.ping_interval)),
+      idle_time_(in_deciseconds(settings.idle_time)),
       window_bits_(settings.window_bits) {
   stream_->set_handler(*this);
   edge_.counters().websockets.add();
@@ -184,13 +190,27 @@ void WebSocketConnection::on_sweep(Millis) {
     if (has_passed(now, heard_at_, options.close_time)) finish();
     return;
   }
-  if (has_passed(now, heard_at_, options.idle_time)) return gave_up();
-  if (pinged_ || !has_passed(now, heard_at_, options.ping_interval)) return;
+  if (has_passed(now, heard_at_, idle_time())) return on_silence();
+  if (pinged_ || !has_passed(now, heard_at_, ping_interval())) return;
   pinged_ = true;
   std::string bytes;
   append_frame(bytes, WebSocketOpcode::kPing, {});
   dialog_->outbox().push_urgent(control_frame(bytes));
   flush();
+}
+
+Millis WebSocketConnection::ping_interval() const {
+  return ping_interval_ == 0 ? edge_.options().ping_interval : Millis{100} * ping_interval_;
+}
+
+Millis WebSocketConnection::idle_time() const {
+  return idle_time_ == 0 ? edge_.options().idle_time : Millis{100} * idle_time_;
+}
+
+void WebSocketConnection::on_silence() {
+  edge_.counters().timeouts_total.add();
+  if (idle_time_ == 0) return finish();
+  close(kCloseGoingAway, "nothing was heard for too long");
 }
 
 void WebSocketConnection::on_drain() {

@@ -18,6 +18,8 @@ class WebSocketConnection final : public Connection, public StreamHandler, publi
   struct Settings {
     std::uint8_t window_bits = 0;  // permessage-deflate's, 8 to 15; 0: not agreed on.
     std::size_t message_bytes_max = 0;
+    Millis ping_interval{0};  // 0: the edge's. Both kept in tenths of seconds, in 16 bits.
+    Millis idle_time{0};
   };
 
   WebSocketConnection(Edge& edge, std::unique_ptr<Stream> stream, Settings settings);
@@ -53,6 +55,9 @@ class WebSocketConnection final : public Connection, public StreamHandler, publi
 
   void on_ping(std::string_view payload);
   void on_peer_close(std::uint16_t code);
+  Millis ping_interval() const;
+  Millis idle_time() const;
+  void on_silence();
   void fail(std::uint16_t code, std::string_view reason);
   void queue_close(std::uint16_t code, std::string_view reason);
   void queue_pong(std::string_view payload);
@@ -68,6 +73,8 @@ class WebSocketConnection final : public Connection, public StreamHandler, publi
   std::uint32_t heard_at_;
   std::uint32_t blocked_since_ = 0;  // 0: all that waited has left.
   std::uint32_t message_bytes_max_;
+  std::uint16_t ping_interval_;  // In deciseconds; 0: the edge's.
+  std::uint16_t idle_time_;
   std::uint8_t window_bits_;
   State state_ = State::kOpen;
   bool pinged_ = false;  // Since the peer was last heard.

@@ -185,7 +185,7 @@ void DirectStage::open_with(const std::string& name, const TalkOpening& opening,
   HttpRequest asked;
   asked.method = "GET";
   asked.target = opening.target;
-  asked.headers.add(std::string(field), std::string(value));
+  asked.headers.add(field, value);
   for (const auto& [other, its_value] : opening.fields) asked.headers.add(other, its_value);
   request(name, std::move(asked));
 }

@@ -13,25 +13,8 @@ std::size_t kept_bytes(const Publication& publication) {
   return sizeof(Publication) + 64 + publication.channel.size() + publication.event.size() + publication.payload.size();
 }
 
-std::uint64_t rotate(std::uint64_t value, int by) {
-  return value << by | value >> (64 - by);
-}
-
-// xoshiro256** (public domain, Blackman and Vigna), seeded from the system's generator: ids must be unique, not secret.
-std::uint64_t next_random(std::uint64_t (&state)[4]) {
-  const std::uint64_t result = rotate(state[1] * 5, 7) * 9;
-  const std::uint64_t shifted = state[1] << 17;
-  state[2] ^= state[0];
-  state[3] ^= state[1];
-  state[1] ^= state[2];
-  state[0] ^= state[3];
-  state[2] ^= shifted;
-  state[3] = rotate(state[3], 45);
-  return result;
-}
-
-Uuid next_uuid(std::uint64_t (&state)[4]) {
-  const std::uint64_t words[2] = {next_random(state), next_random(state)};
+Uuid next_uuid(FastRandom& random) {
+  const std::uint64_t words[2] = {random.next_u64(), random.next_u64()};
   std::array<std::uint8_t, 16> bytes;
   std::memcpy(bytes.data(), words, sizeof words);
   return Uuid::from_random(bytes);
@@ -54,9 +37,7 @@ MemoryEngine::MemoryEngine(const Clock& clock, Random& random, MemoryEngineOptio
       presence_(clock, random),
       state_(clock),
       presence_node_(presence_.open_node()) {
-  for (Stripe& stripe : stripes_) {
-    for (std::uint64_t& word : stripe.id_state) word = random_.next_u64();
-  }
+  for (Stripe& stripe : stripes_) stripe.ids = std::make_unique<FastRandom>(random_);
   new_epoch();
 }
 
@@ -109,9 +90,9 @@ Result<Receipt> MemoryEngine::publish_locked(Stripe& stripe, Draft& draft) {
     ++log->top.offset;
     log->last_publish_ms = publication->time_ms;
     publication->position = log->top;
-    publication->id = publication_id(log->top, next_random(stripe.id_state));
+    publication->id = publication_id(log->top, stripe.ids->next_u64());
   } else {
-    publication->id = next_uuid(stripe.id_state);
+    publication->id = next_uuid(*stripe.ids);
   }
   const Receipt receipt{.position = publication->position, .id = publication->id, .time_ms = publication->time_ms};
   const PublicationPtr made(publication.release());

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/fast_random.h"
 #include "base/hash.h"
 #include "base/random.h"
 #include "engine/memory/memory_presence.h"
@@ -99,8 +100,8 @@ class MemoryEngine final : public Engine {
     std::mutex mutex;
     boost::unordered_flat_map<std::string, std::unique_ptr<ChannelLog>, NameHash, NameEqual> logs;
     boost::unordered_flat_map<std::string, Receipt, NameHash, NameEqual> receipts;
-    std::deque<UsedKey> used_keys;  // In the order of their use.
-    std::uint64_t id_state[4];      // For publication ids; seeded by the system's generator.
+    std::deque<UsedKey> used_keys;    // In the order of their use.
+    std::unique_ptr<FastRandom> ids;  // Of publications.
   };
   static constexpr std::size_t kStripes = 64;
 

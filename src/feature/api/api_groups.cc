@@ -1,5 +1,5 @@
 // The routes of the HTTP API for queue groups.
-#include "feature/api/api_page.h"
+#include "feature/api/api_query.h"
 #include "feature/api/api_room.h"
 #include "protocol/http_error.h"
 #include "protocol/native_channels.h"

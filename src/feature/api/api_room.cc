@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/utf8.h"
-#include "feature/api/api_page.h"
+#include "feature/api/api_query.h"
 #include "feature/api/openapi_document.h"
 #include "hub/epoch_text.h"
 #include "hub/session_text.h"
@@ -28,9 +28,9 @@ Error invalid(std::string text) {
 
 // A missing type is taken for JSON; a page cannot send the others across origins without asking first.
 bool is_json(const HttpRequest& request) {
-  const std::string* const field = request.headers.find("Content-Type");
-  if (field == nullptr) return true;
-  const std::string_view type = trim_http_space(std::string_view(*field).substr(0, field->find(';')));
+  const std::optional<std::string_view> field = request.headers.find("Content-Type");
+  if (!field) return true;
+  const std::string_view type = trim_http_space(field->substr(0, field->find(';')));
   constexpr std::string_view kSuffix = "+json";
   return equal_ignoring_case(type, "application/json") ||
          (type.size() > kSuffix.size() && equal_ignoring_case(type.substr(type.size() - kSuffix.size()), kSuffix));
@@ -116,6 +116,10 @@ const ApiRoom::UserRoute ApiRoom::kUserRoutes[] = {
     {"POST", "/broadcast", &ApiRoom::broadcast, Body::kJson},
     {"POST", "/batch", &ApiRoom::batch, Body::kJson},
     {"GET", "/channels/{name}/history", &ApiRoom::read_history},
+    {"GET", "/topics", &ApiRoom::list_topics},
+    {"POST", "/topics", &ApiRoom::create_topic, Body::kJson},
+    {"GET", "/topics/{id}", &ApiRoom::show_topic},
+    {"DELETE", "/topics/{id}", &ApiRoom::delete_topic},
     {"GET", "/presence", &ApiRoom::show_presence},
     {"GET", "/presence_stats", &ApiRoom::show_presence_stats},
     {"POST", "/groups/take", &ApiRoom::take_from_group, Body::kJson},
@@ -124,8 +128,10 @@ const ApiRoom::UserRoute ApiRoom::kUserRoutes[] = {
     {"POST", "/groups/extend", &ApiRoom::extend_in_group, Body::kJson},
 };
 
-ApiRoom::ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, Identify identify, ApiOptions options, ApiFacts facts)
+ApiRoom::ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, Identify identify, const ApiTopics& topics, ApiOptions options,
+                 ApiFacts facts)
     : hub_(hub),
+      topics_(topics),
       loop_(loop),
       access_(access),
       options_(std::move(options)),

@@ -8,14 +8,18 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/loop.h"
+#include "base/random.h"
 #include "carillon/server_options.h"
 #include "feature/api/api_answers.h"
 #include "feature/api/group_request.h"
 #include "feature/api/publish_request.h"
 #include "feature/api/steer_request.h"
+#include "hub/durable_subscriptions.h"
 #include "hub/hub.h"
+#include "hub/topic_directory.h"
 #include "protocol/api_access.h"
 #include "protocol/exchange.h"
 #include "protocol/identify.h"
@@ -34,9 +38,17 @@ struct ApiOptions {
   std::size_t list_page_max = 1000;
 };
 
+// Topics and what they are made with; all outlive the room.
+struct ApiTopics {
+  TopicDirectory& directory;
+  DurableSubscriptions& subscriptions;
+  Random& random;
+};
+
 class ApiRoom {
  public:
-  ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, Identify identify, ApiOptions options, ApiFacts facts);
+  ApiRoom(Hub& hub, Loop& loop, const ApiAccess& access, Identify identify, const ApiTopics& topics, ApiOptions options,
+          ApiFacts facts);
   ~ApiRoom();
   ApiRoom(const ApiRoom&) = delete;
   ApiRoom& operator=(const ApiRoom&) = delete;
@@ -70,6 +82,12 @@ class ApiRoom {
   void show_presence_stats(ExchangePtr exchange, const IdentityPtr& asker);
   void close_channel(ExchangePtr exchange);
   void disconnect(ExchangePtr exchange);
+  // api_topics.cc
+  void list_topics(ExchangePtr exchange, const IdentityPtr& asker);
+  void create_topic(ExchangePtr exchange, const IdentityPtr& asker);
+  void show_topic(ExchangePtr exchange, const IdentityPtr& asker);
+  void delete_topic(ExchangePtr exchange, const IdentityPtr& asker);
+  // api_groups.cc
   void take_from_group(ExchangePtr exchange, const IdentityPtr& asker);
   void ack_in_group(ExchangePtr exchange, const IdentityPtr& asker);
   void nack_in_group(ExchangePtr exchange, const IdentityPtr& asker);
@@ -94,6 +112,7 @@ class ApiRoom {
   void run_here(Task task);
 
   Hub& hub_;
+  const ApiTopics topics_;
   Loop& loop_;
   const ApiAccess& access_;
   const ApiOptions options_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "protocol/topic_json.h"
+
 #include <random>
 #include <thread>
 
@@ -38,7 +40,8 @@ class ClosedRooms final : public Policy {
   Result<void> may_subscribe(const Identity&, const Selector&) const override { return {}; }
   Result<void> may_publish(const Identity& identity, std::string_view channel) const override {
     EXPECT_TRUE(identity.trusted || identity.verified);
-    if (!identity.trusted && channel != "user:" + identity.user) return Error{ErrorKind::kForbidden, "not theirs"};
+    const bool theirs = channel == "user:" + identity.user || channel.starts_with("log:");
+    if (!identity.trusted && !theirs) return Error{ErrorKind::kForbidden, "not theirs"};
     if (channel.starts_with("closed:")) return Error{ErrorKind::kForbidden, "closed"};
     return {};
   }
@@ -180,10 +183,13 @@ class ApiRoomTest : public testing::Test {
   Hub hub_{engine_, clock_, policy_, HubOptions{}};
   Shard& shard_ = hub_.add_shard(loop_);
   ApiAccess access_;
+  DurableSubscriptions subscriptions_{memory_.state(), clock_};
+  TopicDirectory topics_{hub_, subscriptions_, topic_change_json};
   ApiRoom room_{hub_,
                 loop_,
                 access_,
                 identify_user,
+                {.directory = topics_, .subscriptions = subscriptions_, .random = random_},
                 {.publish = {.payload_bytes_max = 1024, .batch_max = 4},
                  .history_page_max = 4,
                  .history_bytes_max = 2000,
@@ -506,9 +512,9 @@ TEST_F(ApiRoomTest, ATokenIsForNothingElse) {
   routes_.peer = {.text = "203.0.113.9:1", .loopback = false};
   const std::vector<HttpHeaders::Field> alice = {{"Authorization", "Bearer token-alice"}};
   for (const RoutesDouble::Route& route : routes_.routes) {
-    const bool for_users = route.path.starts_with("/api/groups/") || route.path == "/api/presence" ||
-                           route.path == "/api/presence_stats" || route.path == "/api/publish" ||
-                           route.path == "/api/broadcast" || route.path == "/api/batch" ||
+    const bool for_users = route.path.starts_with("/api/groups/") || route.path.starts_with("/api/topics") ||
+                           route.path == "/api/presence" || route.path == "/api/presence_stats" ||
+                           route.path == "/api/publish" || route.path == "/api/broadcast" || route.path == "/api/batch" ||
                            (route.method == "GET" && route.path == "/api/channels/{name}/history");
     const bool open = route.path == "/api/realtime/stats" || route.path == "/api/openapi.json";
     if (!for_users && !open) {
@@ -539,6 +545,46 @@ std::vector<std::string> described_routes(const std::string& document) {
   }
   std::sort(routes.begin(), routes.end());
   return routes;
+}
+
+TEST_F(ApiRoomTest, TopicsAreCreatedListedShownAndDeleted) {
+  const Reply created = ask("POST", "/topics", R"({"name":"weather"})");
+  EXPECT_EQ(created.status, 201);
+  const std::string id = text_field(created.body, "id");
+  EXPECT_EQ(text_field(created.body, "channel"), "log:" + id);
+  EXPECT_EQ(text_field(created.body, "creator"), "api");
+  subscriptions_.keep("somebody", {"log:" + id, {}}, Millis{1000}, [](const Result<void>& kept) { EXPECT_TRUE(kept); });
+  const Reply shown = ask("GET", "/topics/" + id);
+  EXPECT_EQ(shown.status, 200);
+  EXPECT_EQ(text_field(shown.body, "name"), "weather");
+  EXPECT_EQ(field(shown.body, "subscribers"), R"(["somebody"])");
+  EXPECT_EQ(field(shown.body, "more"), "false");
+  for (const char* const name : {"a", "b", "c"}) ask("POST", "/topics", R"({"name":")" + std::string(name) + "\"}");
+  const Reply page = ask("GET", "/topics?limit=3");
+  const std::string next = text_field(page.body, "next");
+  EXPECT_NE(next, "");
+  const Reply rest = ask("GET", "/topics?after=" + next);
+  EXPECT_EQ(field(rest.body, "next"), "");
+  EXPECT_NE(field(page.body, "topics").find(id) == std::string::npos, field(rest.body, "topics").find(id) == std::string::npos);
+  EXPECT_EQ(ask("DELETE", "/topics/" + id).status, 200);
+  for (const char* const method : {"GET", "DELETE"}) {
+    EXPECT_EQ(ask(method, "/topics/" + id).status, 404);
+    EXPECT_EQ(ask(method, "/topics/nonsense").status, 404);
+  }
+  EXPECT_EQ(ask("GET", "/topics?after=nonsense").status, 400);
+  EXPECT_EQ(ask("GET", "/topics?limit=0").status, 400);
+  EXPECT_EQ(ask("POST", "/topics", R"({"name":""})").status, 400);
+  EXPECT_EQ(ask("POST", "/topics", R"({})").status, 400);
+}
+
+TEST_F(ApiRoomTest, ATopicIsDeletedByWhoMadeItOrByWhoMayAll) {
+  const auto as = [](std::string_view user) {
+    return std::vector<HttpHeaders::Field>{{"Authorization", "Bearer token-" + std::string(user)}};
+  };
+  const std::string id = text_field(ask("POST", "/topics", R"({"name":"n"})", as("alice")).body, "id");
+  EXPECT_EQ(text_field(ask("GET", "/topics/" + id).body, "creator"), "alice");
+  EXPECT_EQ(ask("DELETE", "/topics/" + id, {}, as("bob")).status, 403);
+  EXPECT_EQ(ask("DELETE", "/topics/" + id, {}, as("alice")).status, 200);
 }
 
 TEST_F(ApiRoomTest, TheOpenapiDocumentDescribesExactlyTheRoutes) {

@@ -146,6 +146,131 @@ constexpr std::string_view kTemplate = R"openapi({
         }
       }
     },
+    "/topics": {
+      "get": {
+        "operationId": "listTopics",
+        "security": [{"apiKey": []}, {"token": []}, {}],
+        "summary": "Channels that have a name, in the order of their ids.",
+        "parameters": [
+          {
+            "name": "after",
+            "in": "query",
+            "description": "Only ids after this one: the last page's `next`.",
+            "schema": {"type": "string", "format": "uuid"}
+          },
+          {"$ref": "#/components/parameters/limit"}
+        ],
+        "responses": {
+          "200": {
+            "description": "One page.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "properties": {
+                    "topics": {"type": "array", "items": {"$ref": "#/components/schemas/Topic"}},
+                    "next": {"type": "string", "description": "Present when there are more: ask again with `after`."}
+                  },
+                  "required": ["topics"]
+                }
+              }
+            }
+          },
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      },
+      "post": {
+        "operationId": "createTopic",
+        "security": [{"apiKey": []}, {"token": []}, {}],
+        "summary": "Give a new channel a name.",
+        "description": "For who may publish on the channels `log:*`. Its publications are those of the `channel` in the answer, on every protocol. Changes of topics are published on the channel `topics`.",
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "type": "object",
+                "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 255, "description": "Need not be the only one of this name."}},
+                "required": ["name"]
+              }
+            }
+          }
+        },
+        "responses": {
+          "201": {"description": "Created.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Topic"}}}},
+          "400": {"$ref": "#/components/responses/Invalid"},
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "413": {"$ref": "#/components/responses/TooLarge"},
+          "415": {"$ref": "#/components/responses/NotJson"},
+          "429": {"$ref": "#/components/responses/Limit"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      }
+    },
+    "/topics/{id}": {
+      "parameters": [
+        {"name": "id", "in": "path", "required": true, "description": "The topic's UUID.", "schema": {"type": "string", "format": "uuid"}}
+      ],
+      "get": {
+        "operationId": "showTopic",
+        "security": [{"apiKey": []}, {"token": []}, {}],
+        "summary": "A topic and who has subscribed to it for good.",
+        "responses": {
+          "200": {
+            "description": "The topic.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "allOf": [
+                    {"$ref": "#/components/schemas/Topic"},
+                    {
+                      "type": "object",
+                      "properties": {
+                        "subscribers": {"type": "array", "items": {"type": "string"}, "description": "Those who are remembered while they are away, 1000 at most."},
+                        "more": {"type": "boolean", "description": "There are more of them."}
+                      },
+                      "required": ["subscribers", "more"]
+                    }
+                  ]
+                }
+              }
+            }
+          },
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "404": {"$ref": "#/components/responses/NotFound"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      },
+      "delete": {
+        "operationId": "deleteTopic",
+        "security": [{"apiKey": []}, {"token": []}, {}],
+        "summary": "Delete a topic, what its channel kept, and everybody's subscriptions to it.",
+        "description": "For who created it, and for who may use all of this API.",
+        "responses": {
+          "200": {
+            "description": "Deleted.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "properties": {"id": {"type": "string"}, "removed": {"const": true}},
+                  "required": ["id", "removed"]
+                }
+              }
+            }
+          },
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "403": {"$ref": "#/components/responses/Forbidden"},
+          "404": {"$ref": "#/components/responses/NotFound"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      }
+    },
     "/channels/{name}": {
       "parameters": [{"$ref": "#/components/parameters/name"}],
       "get": {
@@ -739,6 +864,18 @@ constexpr std::string_view kTemplate = R"openapi({
       }
     },
     "schemas": {
+      "Topic": {
+        "type": "object",
+        "properties": {
+          "id": {"type": "string", "format": "uuid"},
+          "channel": {"type": "string", "description": "log:<id>"},
+          "name": {"type": "string"},
+          "creator": {"type": "string", "description": "The user or the session that made it; `api`: a program with the API key."},
+          "created_ms": {"type": "integer", "description": "Unix time in milliseconds."},
+          "lasting": {"type": "boolean", "description": "It was created. Else a subscription made it, and it goes with the last one."}
+        },
+        "required": ["id", "channel", "name", "creator", "created_ms", "lasting"]
+      },
       "PublishRequest": {
         "type": "object",
         "properties": {

@@ -36,8 +36,7 @@ class EchoDialog final : public Dialog {
 
 HttpResponse echo_of(const HttpRequest& request) {
   HttpResponse response;
-  const std::string* const type = request.headers.find("Content-Type");
-  response.headers.add("Content-Type", type == nullptr ? "application/octet-stream" : *type);
+  response.headers.add("Content-Type", request.headers.find("Content-Type").value_or("application/octet-stream"));
   response.headers.add("X-Content-Type-Options", "nosniff");
   response.body = request.body;
   return response;

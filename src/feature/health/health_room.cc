@@ -142,7 +142,7 @@ HttpResponse HealthRoom::report_startup() const {
 
 HttpResponse HealthRoom::report_metrics() const {
   HttpResponse response;
-  response.headers.add("Content-Type", std::string(MetricsWriter::kContentType));
+  response.headers.add("Content-Type", MetricsWriter::kContentType);
   MetricsWriter writer(response.body);
   writer.family("carillon_build_info", MetricsWriter::Type::kGauge, "Always 1; the version is in the label.")
       .sample(1, {{"version", options_.version}});

@@ -92,8 +92,8 @@ class WebhookReceiverTest : public testing::Test {
     HttpRequest request;
     request.method = "POST";
     request.headers.add("Content-Type", "application/json");
-    if (!event.empty()) request.headers.add("X-GitHub-Event", std::string(event));
-    if (!delivery.empty()) request.headers.add("X-GitHub-Delivery", std::string(delivery));
+    if (!event.empty()) request.headers.add("X-GitHub-Event", event);
+    if (!delivery.empty()) request.headers.add("X-GitHub-Delivery", delivery);
     request.body = std::move(body);
     return request;
   }

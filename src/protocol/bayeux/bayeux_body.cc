@@ -68,23 +68,6 @@ bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-void append_utf8(std::string& out, std::uint32_t code) {
-  const auto push = [&out](std::uint32_t byte) { out += static_cast<char>(byte); };
-  if (code < 0x80) return push(code);
-  if (code < 0x800) {
-    push(0xC0 | code >> 6);
-  } else {
-    if (code < 0x10000) {
-      push(0xE0 | code >> 12);
-    } else {
-      push(0xF0 | code >> 18);
-      push(0x80 | (code >> 12 & 0x3F));
-    }
-    push(0x80 | (code >> 6 & 0x3F));
-  }
-  push(0x80 | (code & 0x3F));
-}
-
 std::string from_latin1(std::string_view text) {
   std::string out;
   out.reserve(text.size());

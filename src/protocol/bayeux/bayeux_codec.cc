@@ -145,15 +145,28 @@ struct BayeuxReader::Fields {
 };
 
 BayeuxReader::BayeuxReader(std::size_t messages_max)
-    : messages_max_(messages_max), outer_({.entries_max = std::max(messages_max, kEntriesMax)}) {}
+    : messages_max_(messages_max),
+      outer_({.entries_max = std::max(messages_max, kEntriesMax)}),
+      inner_({.depth_max = JsonSlicer::Options{}.depth_max - 1}) {}
 
 Result<std::span<const BayeuxMessage>> BayeuxReader::read(std::string_view text) {
   forget(text.size());
+  if (read_only_one(text)) return std::span<const BayeuxMessage>(messages_);
   const Result<JsonDocument> document = outer_.slice(text);
   if (!document) return refusal(outer_);
   const Result<void> all = read_all(*document);
   if (!all) return all.error();
   return std::span<const BayeuxMessage>(messages_);
+}
+
+// Most requests are an array of one message, which needs no look at the array. Whatever else it is, is found by who reads all.
+bool BayeuxReader::read_only_one(std::string_view text) {
+  if (messages_max_ == 0 || !text.starts_with('[') || !text.ends_with(']')) return false;
+  const Result<JsonDocument> object = inner_.slice(text.substr(1, text.size() - 2));
+  if (!object || object->root.type != JsonType::kObject) return false;
+  messages_.resize(1);
+  read_message(object->members, messages_[0]);
+  return true;
 }
 
 void BayeuxReader::forget(std::size_t text_size) {

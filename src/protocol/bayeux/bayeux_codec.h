@@ -64,6 +64,7 @@ class BayeuxReader {
  private:
   struct Fields;
 
+  bool read_only_one(std::string_view text);
   Result<void> read_all(const JsonDocument& document);
   void read_message(std::span<const JsonMember> members, BayeuxMessage& message);
   bool read_text(const JsonSpan* span, std::string_view& text);
@@ -74,7 +75,7 @@ class BayeuxReader {
 
   const std::size_t messages_max_;
   JsonSlicer outer_;
-  JsonSlicer inner_;
+  JsonSlicer inner_;  // Of one message of an array.
   JsonSlicer members_;
   std::vector<BayeuxMessage> messages_;
   std::string decoded_;  // Texts that had escapes. Never grows while there are views of it.

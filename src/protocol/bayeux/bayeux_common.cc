@@ -44,6 +44,29 @@ bool BayeuxTally::has(std::string_view name) const {
   return counts_.contains(name);
 }
 
+BayeuxBrowser& BayeuxBrowsers::join(std::string_view id) {
+  CHECK(id.size() == BayeuxBrowser::kIdBytes);
+  const std::lock_guard lock(mutex_);
+  auto found = browsers_.find(id);
+  if (found == browsers_.end()) {
+    auto browser = std::make_unique<BayeuxBrowser>();
+    std::ranges::copy(id, browser->id_bytes.begin());
+    found = browsers_.insert(std::move(browser)).first;
+  }
+  ++(*found)->sessions_;
+  return **found;
+}
+
+void BayeuxBrowsers::leave(BayeuxBrowser& browser) {
+  const std::lock_guard lock(mutex_);
+  if (--browser.sessions_ == 0) browsers_.erase(browsers_.find(browser.id()));
+}
+
+std::size_t BayeuxBrowsers::size() const {
+  const std::lock_guard lock(mutex_);
+  return browsers_.size();
+}
+
 void BayeuxDoor::post(std::string_view client_id, UniqueFunction<void(BayeuxSessions&)> task) {
   const std::lock_guard lock(mutex_);
   const std::optional<std::size_t> place = bayeux_place(client_id);

@@ -1,8 +1,10 @@
 // BayeuxCommon: what the Bayeux rooms of all loops share. Made once a server; any thread.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -39,6 +41,45 @@ class BayeuxTally {
   boost::unordered_flat_map<std::string, std::size_t, NameHash, NameEqual> counts_;
 };
 
+// A browser, as its sessions share it, on whatever loops they live. Any thread.
+struct BayeuxBrowser {
+  static constexpr std::size_t kIdBytes = 40;
+
+  std::string_view id() const { return {id_bytes.data(), id_bytes.size()}; }
+
+  std::array<char, kIdBytes> id_bytes;  // Its cookie.
+  std::atomic<std::uint32_t> polls{0};  // Connects by HTTP that it has waiting.
+
+ private:
+  friend class BayeuxBrowsers;
+  std::uint32_t sessions_ = 0;
+};
+
+// The browsers that have sessions.
+class BayeuxBrowsers {
+ public:
+  // Of that cookie (is_bayeux_browser_id), for one session more. It stays until each of them has left.
+  BayeuxBrowser& join(std::string_view id);
+  void leave(BayeuxBrowser& browser);
+  std::size_t size() const;
+
+ private:
+  using Owned = std::unique_ptr<BayeuxBrowser>;
+  struct Hash : NameHash {
+    using NameHash::operator();
+    std::size_t operator()(const Owned& browser) const { return hash_name(browser->id()); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(const Owned& a, const Owned& b) const { return a->id() == b->id(); }
+    bool operator()(std::string_view id, const Owned& browser) const { return id == browser->id(); }
+    bool operator()(const Owned& browser, std::string_view id) const { return id == browser->id(); }
+  };
+
+  mutable std::mutex mutex_;
+  boost::unordered_flat_set<Owned, Hash, Equal> browsers_;
+};
+
 // The way from the program's threads to a session, which may be gone, as may the server.
 class BayeuxDoor {
  public:
@@ -72,7 +113,7 @@ struct BayeuxCommon {
   BayeuxSiblings siblings;
   const std::shared_ptr<BayeuxDoor> door;
   BayeuxTally subscribed;  // Channels and wildcards, as on the wire.
-  BayeuxTally polling;     // Browsers, by the polls that they have waiting.
+  BayeuxBrowsers browsers;
   std::atomic<std::size_t> sessions{0};
   std::atomic<std::size_t> held{0};                  // Connects that wait, by HTTP or through a line.
   std::atomic<std::uint64_t> handshakes_refused{0};  // Whatever the reason.

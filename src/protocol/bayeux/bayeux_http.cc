@@ -7,6 +7,9 @@ namespace carillon {
 namespace {
 
 constexpr std::string_view kDefaultCallback = "jsonpcallback";
+// Room for the fields of most answers, with those that transport adds.
+constexpr std::size_t kFieldsOfAnswer = 4;
+constexpr std::size_t kFieldBytesOfAnswer = 150;
 
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -44,8 +47,21 @@ std::string_view bayeux_transport_name(BayeuxTransport transport) {
 }
 
 void BayeuxAnswerer::answer(std::string array, ReplySent sent) {
+  HttpResponse response = response_with(std::move(array));
+  const ExchangePtr exchange = std::move(exchange_);
+  exchange->reply(std::move(response), std::move(sent));
+}
+
+void BayeuxAnswerer::answer_with_cookie(std::string array, std::string_view cookie) {
+  HttpResponse response = response_with(std::move(array));
+  if (!cookie.empty()) response.headers.add("Set-Cookie", cookie);
+  const ExchangePtr exchange = std::move(exchange_);
+  exchange->reply(std::move(response));
+}
+
+HttpResponse BayeuxAnswerer::response_with(std::string array) {
   HttpResponse response;
-  response.headers.reserve(8);
+  response.headers.reserve(kFieldsOfAnswer, kFieldBytesOfAnswer);
   if (transport_ == BayeuxTransport::kCallbackPolling) {
     response.headers.add("Content-Type", "text/javascript; charset=utf-8");
     response.headers.add("X-Content-Type-Options", "nosniff");
@@ -56,9 +72,7 @@ void BayeuxAnswerer::answer(std::string array, ReplySent sent) {
     response.body = std::move(array);
   }
   response.headers.add("Cache-Control", "no-cache, no-store, no-transform");
-  if (!cookie_.empty()) response.headers.add("Set-Cookie", cookie_);
-  const ExchangePtr exchange = std::move(exchange_);
-  exchange->reply(std::move(response), std::move(sent));
+  return response;
 }
 
 void BayeuxAnswerer::fail(int status, std::string_view text) {

@@ -29,19 +29,18 @@ class BayeuxAnswerer {
   Exchange& exchange() { return *exchange_; }
   // To be answered elsewhere.
   ExchangePtr take_exchange() { return std::move(exchange_); }
-  // Sent along with the answer; empty: none.
-  void set_cookie(std::string cookie) { cookie_ = std::move(cookie); }
-
   // One of these, once.
   void answer(std::string array, ReplySent sent = {});
+  void answer_with_cookie(std::string array, std::string_view cookie);
   // An answer that clients take for a failure of the transport. The text is for people.
   void fail(int status, std::string_view text);
 
  private:
+  HttpResponse response_with(std::string array);
+
   ExchangePtr exchange_;
   BayeuxTransport transport_ = BayeuxTransport::kLongPolling;
   std::string callback_;
-  std::string cookie_;
 };
 
 struct BayeuxAsked {

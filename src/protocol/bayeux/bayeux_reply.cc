@@ -29,6 +29,12 @@ void append_bayeux_reply(std::string& out, const BayeuxReply& reply) {
   json.end_object();
 }
 
+void append_bayeux_connect_reply(std::string& out, std::string_view id_json) {
+  out += '{';
+  if (!id_json.empty()) out.append(R"("id":)").append(id_json).append(",");
+  out += R"("channel":"/meta/connect","successful":true})";
+}
+
 BayeuxReply reply_to(const BayeuxMessage& message) {
   return {.id_json = message.id_json, .channel = message.channel, .subscription_json = message.subscription_json};
 }

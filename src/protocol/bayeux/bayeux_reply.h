@@ -28,6 +28,10 @@ struct BayeuxReply {
 std::string bayeux_reply(const BayeuxReply& reply);
 void append_bayeux_reply(std::string& out, const BayeuxReply& reply);
 
+inline constexpr std::string_view kBayeuxConnect = "/meta/connect";
+// The same for a connect that was just answered: {"id":…,"channel":"/meta/connect","successful":true}.
+void append_bayeux_connect_reply(std::string& out, std::string_view id_json);
+
 // The reply to a message, without more than what it echoes.
 BayeuxReply reply_to(const BayeuxMessage& message);
 

@@ -8,11 +8,8 @@
 namespace carillon {
 namespace {
 
-constexpr std::string_view kConnect = "/meta/connect";
 // Messages for one client that may wait for others; with one more all are sent.
 constexpr std::size_t kLazyMax = 100;
-// About what the reply to a connect takes.
-constexpr std::size_t kReplyBytes = 160;
 
 EndReason end_reason(bayeux_event::RemovalReason reason) {
   using enum bayeux_event::RemovalReason;
@@ -37,7 +34,7 @@ std::string_view reconnect_after(bayeux_event::RemovalReason reason) {
 BayeuxSession::BayeuxSession(BayeuxSessions& owner, Start start)
     : owner_(owner),
       client_(std::move(start.client)),
-      browser_(std::move(start.browser)),
+      browser_(start.browser.empty() ? nullptr : &owner.common().browsers.join(start.browser)),
       shows_cookie_(start.shows_cookie),
       ack_(start.acknowledged ? std::make_unique<BayeuxAck>() : nullptr),
       active_at_(owner.loop().now()),
@@ -54,6 +51,8 @@ BayeuxSession::~BayeuxSession() {
   owner_.deadlines().remove(*this, deadline_);
   if (line_ != nullptr) line_->session_ = nullptr;
   take_held();
+  if (departure_ != nullptr) *departure_ = {};
+  if (browser_ != nullptr) owner_.common().browsers.leave(*browser_);
   for (const std::string& channel : channels_) owner_.common().subscribed.remove(channel);
   if (!gone_) owner_.common().sessions.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -61,11 +60,11 @@ BayeuxSession::~BayeuxSession() {
 bool BayeuxSession::may_speak(std::string_view cookie) {
   switch (options().cookies) {
     case BayeuxCookies::kOff: return true;
-    case BayeuxCookies::kRequired: return cookie == browser_;
+    case BayeuxCookies::kRequired: return cookie == browser_->id();
     case BayeuxCookies::kIfSent: break;
   }
   if (cookie.empty()) return !shows_cookie_;
-  if (cookie != browser_) return false;
+  if (cookie != browser_->id()) return false;
   shows_cookie_ = true;
   return true;
 }
@@ -74,9 +73,9 @@ bool BayeuxSession::may_speak(std::string_view cookie) {
 
 void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxAnswerer answerer) {
   const BayeuxMessage& first = messages.front();
-  if (messages.size() == 1 && first.channel == kConnect && fault_of(first).empty()) {
-    std::unique_ptr<HeldConnect> asked = read_connect(first);
-    asked->answerer = std::move(answerer);
+  if (messages.size() == 1 && first.channel == kBayeuxConnect && fault_of(first).empty()) {
+    HeldConnect asked = read_connect(first);
+    asked.answerer = std::move(answerer);
     return connect(first, std::move(asked));
   }
   const auto batch = std::make_shared<BayeuxBatch>(
@@ -113,10 +112,10 @@ void BayeuxSession::take_one(const BayeuxMessage& message, const BayeuxBatchPtr&
     if (refused.error.starts_with("402")) refused.advice = bayeux_advice({.reconnect = "handshake"});
     return refuse(message, batch, std::move(refused));
   }
-  if (message.channel == kConnect) {
-    std::unique_ptr<HeldConnect> asked = read_connect(message);
+  if (message.channel == kBayeuxConnect) {
+    HeldConnect asked = read_connect(message);
     if (line_ != nullptr) {
-      asked->line = line_;
+      asked.line = line_;
       return connect(message, std::move(asked));
     }
     // Others wait for their answers in the same response, so this does too.
@@ -124,12 +123,12 @@ void BayeuxSession::take_one(const BayeuxMessage& message, const BayeuxBatchPtr&
     BayeuxFrames frames;
     std::string text;
     if (ack_ != nullptr) take_deliveries(text, frames);
-    append_connect_reply(text, *asked, default_advice());
+    append_connect_reply(text, asked, default_advice());
     batch->append(std::move(text));
     return touch(Millis(options().interval));
   }
   active_at_ = loop().now();
-  if (held_ == nullptr) touch(Millis(0));
+  if (!held_) touch(Millis(0));
   if (message.channel == "/meta/subscribe") return subscribe(message, batch);
   if (message.channel == "/meta/unsubscribe") return unsubscribe(message, batch);
   if (message.channel == "/meta/disconnect") return disconnect(message, batch);
@@ -139,8 +138,10 @@ void BayeuxSession::take_one(const BayeuxMessage& message, const BayeuxBatchPtr&
 // The order in which CometD looks.
 std::string BayeuxSession::fault_of(const BayeuxMessage& message) const {
   if (message.channel.empty()) return message.fault.empty() ? "400::channel_missing" : std::string(message.fault);
-  const Result<BayeuxChannelKind> kind = bayeux_channel_kind(message.channel, owner_.common().alphabet);
-  if (!kind || *kind == BayeuxChannelKind::kWildcard) return "405::channel_invalid";
+  if (message.channel != kBayeuxConnect) {
+    const Result<BayeuxChannelKind> kind = bayeux_channel_kind(message.channel, owner_.common().alphabet);
+    if (!kind || *kind == BayeuxChannelKind::kWildcard) return "405::channel_invalid";
+  }
   if (!message.fault.empty()) return std::string(message.fault);
   if (options().check_ids && !message.id_json.empty() && !is_bayeux_id(message.id_json)) return "405::message_id_invalid";
   if (gone_ || (!message.client_id.empty() && message.client_id != client_id())) return "402::session_unknown";
@@ -173,165 +174,6 @@ void BayeuxSession::disconnect(const BayeuxMessage& message, const BayeuxBatchPt
   reply(reply_to(message), batch, batch->add());
 }
 
-// --- Connects
-
-std::unique_ptr<BayeuxSession::HeldConnect> BayeuxSession::read_connect(const BayeuxMessage& message) {
-  auto asked = std::make_unique<HeldConnect>();
-  asked->id_json = message.id_json;
-  asked->wants_advice = message.has_advice;
-  if (message.ext_json.empty()) return asked;
-  const std::optional<JsonDocument> ext = owner_.reader().members(message.ext_json);
-  if (!ext) return asked;
-  if (const JsonSpan* const timesync = ext->find("timesync")) asked->timesync = read_timesync(timesync->text, owner_.unix_ms());
-  const JsonSpan* const ack = ext->find("ack");
-  if (ack_ != nullptr && ack != nullptr) {
-    if (const std::optional<std::uint64_t> batch = json_u64(ack->text)) ack_->acknowledge(*batch);
-  }
-  return asked;
-}
-
-// The newest connect is the client's: what it had waiting before is given up.
-void BayeuxSession::connect(const BayeuxMessage& message, std::unique_ptr<HeldConnect> asked) {
-  if (asked->answerer.waits()) begin_polling(message, asked->answerer.transport());
-  supersede();
-  const bool first = !connected_;
-  connected_ = true;
-  std::string advice;
-  const Millis time = first ? Millis(0) : time_to_hold(message, *asked, advice);
-  if (asked->wants_advice || !advised_) advice = merged_json(default_advice(), advice);
-  advised_ = true;
-  hold(std::move(asked));
-  if (held_ == nullptr || gone_) return;
-  const bool idle = options().activity != BayeuxActivity::kOff && loop().now() - active_at_ > Millis(options().activity_time);
-  if (idle) return end(bayeux_event::RemovalReason::kIdle, bayeux_advice({.reconnect = "none"}));
-  // What is newer than the loss would hide it.
-  if (ack_ != nullptr && session_.has_gap()) return remove(bayeux_event::RemovalReason::kSlow);
-  held_->until = loop().now() + time;
-  wait_with_connect(time, advice);
-}
-
-// A connect by HTTP: only an event stream is used beside it.
-void BayeuxSession::begin_polling(const BayeuxMessage& message, BayeuxTransport transport) {
-  const bool streams = line_ != nullptr && line_->transport() == BayeuxTransport::kEventSource &&
-                       message.connection_type == bayeux_transport_name(BayeuxTransport::kEventSource);
-  if (streams) return;
-  give_up_line("the client polls now");
-  if (std::exchange(transport_, transport) != transport) advised_ = false;
-}
-
-void BayeuxSession::wait_with_connect(Millis time, std::string_view advice) {
-  const bool unacknowledged = ack_ != nullptr && !ack_->empty();
-  const bool under_way = rare_ != nullptr && !rare_->leaving.empty();
-  const bool ready = !pushes() && !under_way && (has_deliveries() || unacknowledged) && !only_lazy();
-  if (time == Millis(0) || ready) return answer_connect(advice);
-  if (pushes()) deliver();
-  // A line that is too full ends in that call, and the connect with it.
-  if (held_ == nullptr) return;
-  if (!pushes() && !under_way && (has_deliveries() || unacknowledged)) {
-    if (lazy_at_ == Millis(0)) lazy_at_ = loop().now() + Millis(options().lazy_time);
-    wait_until(lazy_at_);
-  }
-  wait_until(held_->until);
-}
-
-// 0: the connect is answered at once. `advice`: what the client is told beside the usual.
-Millis BayeuxSession::time_to_hold(const BayeuxMessage& message, HeldConnect& asked, std::string& advice) {
-  Millis time(options().timeout);
-  if (message.wishes.timeout) {
-    const auto most = static_cast<std::uint64_t>(options().timeout_max.count());
-    time = Millis(static_cast<std::int64_t>(std::min(*message.wishes.timeout, most)));
-  }
-  const bool one_of_several = asked.answerer.waits() && shows_cookie_ && !browser_.empty() && options().polls_per_browser != 0;
-  if (time == Millis(0) || !one_of_several) return time;
-  BayeuxTally& polling = owner_.common().polling;
-  if (polling.add(browser_) <= options().polls_per_browser) {
-    asked.counted = true;
-    return time;
-  }
-  polling.remove(browser_);
-  const auto pause = static_cast<std::uint64_t>(options().multi_session_interval.count());
-  advice = bayeux_advice({.reconnect = pause == 0 ? "none" : "retry", .interval_ms = pause, .multiple_clients = true});
-  return Millis(0);
-}
-
-void BayeuxSession::supersede() {
-  if (held_ == nullptr) return;
-  const std::unique_ptr<HeldConnect> old = take_held();
-  if (old->line != nullptr) {
-    std::string array = "[";
-    append_connect_reply(array, *old, {});
-    old->line->send_array(array + ']');
-    return;
-  }
-  // No answer that its client would take for leave to connect again: there is a newer one.
-  old->answerer.fail(409, "a newer connect of this client has taken the place of this one");
-}
-
-std::unique_ptr<BayeuxSession::HeldConnect> BayeuxSession::take_held() {
-  if (held_ == nullptr) return nullptr;
-  owner_.common().held.fetch_sub(1, std::memory_order_relaxed);
-  if (std::exchange(held_->counted, false)) owner_.common().polling.remove(browser_);
-  return std::move(held_);
-}
-
-void BayeuxSession::hold(std::unique_ptr<HeldConnect> asked) {
-  held_ = std::move(asked);
-  owner_.common().held.fetch_add(1, std::memory_order_relaxed);
-  if (!held_->answerer.waits()) return;
-  // The hooks end with the exchange, and that with this.
-  held_->answerer.exchange().on_gone([this] {
-    take_held();
-    touch(Millis(options().interval));
-  });
-  if (held_ != nullptr) held_->answerer.exchange().on_drain([this] { answer_connect(default_advice()); });
-}
-
-void BayeuxSession::answer_connect(std::string_view advice, std::string_view error) {
-  const std::unique_ptr<HeldConnect> asked = take_held();
-  touch(Millis(options().interval));
-  BayeuxFrames frames;
-  std::string array;
-  array.reserve(session_.outbox().bytes() + kReplyBytes);
-  array += '[';
-  if (!pushes()) take_deliveries(array, frames);
-  append_connect_reply(array, *asked, advice, error);
-  array += ']';
-  if (asked->line != nullptr) {
-    asked->line->send_array(array);
-    return asked->line->flush();
-  }
-  if (frames.empty()) return asked->answerer.answer(std::move(array));
-  rare().leaving = std::move(frames);
-  asked->answerer.answer(std::move(array), [&owner = owner_, client = client_](bool sent) {
-    if (BayeuxSession* const session = owner.find(client->client_id)) session->on_answer_sent(sent);
-  });
-}
-
-void BayeuxSession::append_connect_reply(std::string& out, const HeldConnect& asked, std::string_view advice,
-                                         std::string_view error) {
-  BayeuxReply reply{
-      .id_json = asked.id_json, .channel = kConnect, .error = std::string(error), .advice_json = std::string(advice)};
-  if (options().timestamps) reply.timestamp = bayeux_timestamp(owner_.unix_ms());
-  const std::string timesync = asked.timesync ? timesync_reply(*asked.timesync, owner_.unix_ms()) : std::string();
-  const std::uint64_t lost = rare_ == nullptr ? 0 : std::exchange(rare_->lost, 0);
-  if (ack_ != nullptr || !timesync.empty() || lost != 0) {
-    JsonWriter ext(reply.ext_json);
-    ext.begin_object();
-    if (ack_ != nullptr) ext.key("ack").number(ack_->batch());
-    if (!timesync.empty()) ext.key("timesync").raw(timesync);
-    if (lost != 0) ext.key("lost").number(lost);
-    ext.end_object();
-  }
-  append_bayeux_reply(out, reply);
-}
-
-std::string BayeuxSession::default_advice() const {
-  BayeuxAdvice advice{.interval_ms = static_cast<std::uint64_t>(options().interval.count()),
-                      .timeout_ms = static_cast<std::uint64_t>(options().timeout.count())};
-  if (options().handshake_reconnect) advice.max_interval_ms = static_cast<std::uint64_t>(options().max_interval.count());
-  return bayeux_advice(advice);
-}
-
 // --- Lines
 
 void BayeuxSession::attach(BayeuxLine& line) {
@@ -349,7 +191,7 @@ void BayeuxSession::give_up_line(std::string_view reason) {
   if (line_ == nullptr) return;
   BayeuxLine& old = *std::exchange(line_, nullptr);
   old.session_ = nullptr;
-  if (held_ != nullptr && held_->line == &old) take_held();
+  if (held_ && held_->line == &old) take_held();
   old.close(kCloseNormal, reason);
 }
 
@@ -357,8 +199,8 @@ void BayeuxSession::on_line_gone(BayeuxLine& line) {
   if (line_ != &line) return;
   line_ = nullptr;
   line.session_ = nullptr;
-  if (held_ != nullptr && held_->line == &line) take_held();
-  if (held_ == nullptr) touch(Millis(options().interval));
+  if (held_ && held_->line == &line) take_held();
+  if (!held_) touch(Millis(options().interval));
 }
 
 void BayeuxSession::on_line_room() {
@@ -409,7 +251,7 @@ bool BayeuxSession::only_lazy() {
 
 void BayeuxSession::deliver() {
   if (gone_ || !has_deliveries()) return;
-  const bool may_leave = pushes() || (held_ != nullptr && (rare_ == nullptr || rare_->leaving.empty()));
+  const bool may_leave = pushes() || (held_ && !under_way());
   if (!may_leave) return;
   if (only_lazy()) {
     if (lazy_at_ == Millis(0)) lazy_at_ = loop().now() + Millis(options().lazy_time);
@@ -459,8 +301,8 @@ void BayeuxSession::take_deliveries(std::string& text, BayeuxFrames& frames) {
     }
     return;
   }
-  if (rare_ != nullptr) {
-    if (!rare_->leaving.empty()) return;
+  if (under_way()) return;
+  if (rare_ != nullptr && !rare_->unsent.empty()) {
     frames = std::exchange(rare_->unsent, {});
     for (const FramePtr& frame : frames) text += frame->bytes();
   }
@@ -492,15 +334,21 @@ void BayeuxSession::answer(BayeuxAnswerer answerer, std::vector<std::string> rep
   if (line_ == nullptr && ack_ == nullptr && !options().deliver_by_connect) take_deliveries(deliveries, frames);
   std::string array = bayeux_array(deliveries, replies);
   if (frames.empty()) return answerer.answer(std::move(array));
-  rare().leaving = std::move(frames);
-  answerer.answer(std::move(array), [&owner = owner_, client = client_](bool sent) {
-    if (BayeuxSession* const session = owner.find(client->client_id)) session->on_answer_sent(sent);
-  });
+  answerer.answer(std::move(array), departing(std::move(frames)));
+}
+
+// They are on their way until the answer has left, or could not.
+ReplySent BayeuxSession::departing(BayeuxFrames frames) {
+  if (departure_ == nullptr) departure_ = std::make_shared<Departure>();
+  *departure_ = {.session = this, .frames = std::move(frames)};
+  return [departure = departure_](bool sent) {
+    if (departure->session != nullptr) departure->session->on_answer_sent(sent);
+  };
 }
 
 void BayeuxSession::on_answer_sent(bool sent) {
-  if (!sent) rare_->unsent = std::move(rare_->leaving);
-  rare_->leaving.clear();
+  if (!sent) rare().unsent = std::move(departure_->frames);
+  departure_->frames.clear();
   // The hub tells of what was lost when there is room.
   if (session_.has_gap()) return session_.on_room();
   deliver();
@@ -526,7 +374,7 @@ void BayeuxSession::on_announcement(const Bytes& text) {
 
 void BayeuxSession::touch(Millis interval) {
   expires_at_ = std::max(expires_at_, loop().now() + interval + Millis(options().max_interval));
-  if (held_ == nullptr) wait_until(expires_at_);
+  if (!held_) wait_until(expires_at_);
 }
 
 // One place among the deadlines: at the earliest time asked for; what is due then is seen when it comes.
@@ -542,7 +390,7 @@ void BayeuxSession::on_deadline() {
   const Millis now = loop().now();
   if (lazy_at_ != Millis(0) && now >= lazy_at_) {
     lazy_due_ = true;
-    const bool unacknowledged = held_ != nullptr && ack_ != nullptr && !ack_->empty();
+    const bool unacknowledged = held_ && ack_ != nullptr && !ack_->empty();
     if (unacknowledged) {
       answer_connect();
     } else {
@@ -552,13 +400,13 @@ void BayeuxSession::on_deadline() {
     lazy_at_ = Millis(0);
   }
   if (gone_) return;
-  if (held_ != nullptr && now >= held_->until) {
+  if (held_ && now >= held_->until) {
     answer_connect(default_advice());
-  } else if (held_ == nullptr && now >= expires_at_) {
+  } else if (!held_ && now >= expires_at_) {
     return end(bayeux_event::RemovalReason::kExpired, {});
   }
   if (gone_) return;
-  wait_until(held_ != nullptr ? held_->until : expires_at_);
+  wait_until(held_ ? held_->until : expires_at_);
   if (lazy_at_ != Millis(0)) wait_until(lazy_at_);
 }
 
@@ -591,8 +439,9 @@ void BayeuxSession::remove(bayeux_event::RemovalReason reason) {
 
 void BayeuxSession::end(bayeux_event::RemovalReason reason, std::string_view advice) {
   if (gone_) return;
-  if (held_ != nullptr) answer_connect(advice, reconnect_after(reason) == "handshake" ? "402::session_unknown" : "");
+  if (held_) answer_connect(advice, reconnect_after(reason) == "handshake" ? "402::session_unknown" : "");
   gone_ = true;
+  if (departure_ != nullptr) departure_->session = nullptr;
   if (reason == bayeux_event::RemovalReason::kExpired) owner_.common().expired.fetch_add(1, std::memory_order_relaxed);
   owner_.deadlines().remove(*this, deadline_);
   if (line_ != nullptr) std::exchange(line_, nullptr)->session_ = nullptr;

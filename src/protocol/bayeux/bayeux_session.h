@@ -11,6 +11,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -80,7 +81,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
     std::string id_json;
     std::optional<BayeuxTimesync> timesync;
     bool wants_advice = false;
-    bool counted = false;  // Among its browser's.
+    bool counted = false;  // Among its browser's polls.
     Millis until{0};
   };
   // A subscribe, or a publish, that waits for the hub.
@@ -94,11 +95,16 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
     std::size_t answers_due = 0;
     std::string error;
   };
+  // What an answer that is under way carries. Shared with who tells whether it has left, after the session's end even: maybe
+  // on another thread by then, where it is dropped.
+  struct Departure {
+    BayeuxSession* session;  // Null: it is over.
+    BayeuxFrames frames;
+  };
   // What is told to no more than a few clients.
   struct Rare {
     std::vector<std::string> lazy;  // Messages for this client alone that may wait.
-    BayeuxFrames leaving;           // With an answer that is under way,
-    BayeuxFrames unsent;            // and of one that could not leave.
+    BayeuxFrames unsent;            // Of an answer that could not leave.
     std::uint64_t lost = 0;         // Publications that the client read too slowly for, and has not been told of.
   };
 
@@ -106,7 +112,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   void take_one(const BayeuxMessage& message, const BayeuxBatchPtr& batch);
   std::string fault_of(const BayeuxMessage& message) const;
 
-  void connect(const BayeuxMessage& message, std::unique_ptr<HeldConnect> connect);
+  void connect(const BayeuxMessage& message, HeldConnect asked);
   void begin_polling(const BayeuxMessage& message, BayeuxTransport transport);
   void wait_with_connect(Millis time, std::string_view advice);
   void give_up_line(std::string_view reason);
@@ -115,9 +121,9 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   // With an error the connect has failed.
   void answer_connect(std::string_view advice = {}, std::string_view error = {});
   void append_connect_reply(std::string& out, const HeldConnect& asked, std::string_view advice, std::string_view error = {});
-  void hold(std::unique_ptr<HeldConnect> connect);
-  std::unique_ptr<HeldConnect> take_held();
-  std::unique_ptr<HeldConnect> read_connect(const BayeuxMessage& message);
+  void hold(HeldConnect asked);
+  std::optional<HeldConnect> take_held();
+  HeldConnect read_connect(const BayeuxMessage& message);
 
   void subscribe(const BayeuxMessage& message, const BayeuxBatchPtr& batch);
   BayeuxPermission may_subscribe(const std::string& channel, Selector& selector);
@@ -141,6 +147,8 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   void push();
   void take_deliveries(std::string& text, BayeuxFrames& frames);
   void take_lazy();
+  bool under_way() const { return departure_ != nullptr && !departure_->frames.empty(); }
+  ReplySent departing(BayeuxFrames frames);
   void on_answer_sent(bool sent);
   void answer(BayeuxAnswerer answerer, std::vector<std::string> replies);
 
@@ -164,7 +172,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
 
   BayeuxSessions& owner_;
   const BayeuxClientPtr client_;
-  const std::string browser_;
+  BayeuxBrowser* const browser_;  // Null: cookies are not looked at.
   bool shows_cookie_;
   bool connected_ = false;  // A connect has come.
   bool advised_ = false;    // By the transport in use.
@@ -172,8 +180,9 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   bool lazy_due_ = false;
   BayeuxTransport transport_ = BayeuxTransport::kLongPolling;
   BayeuxLine* line_ = nullptr;
-  std::unique_ptr<HeldConnect> held_;
+  std::optional<HeldConnect> held_;
   std::unique_ptr<BayeuxAck> ack_;
+  std::shared_ptr<Departure> departure_;  // Null until an answer has carried something.
   std::unique_ptr<Rare> rare_;
   Millis expires_at_{0};
   Millis lazy_at_{0};  // 0: nothing lazy waits.

@@ -39,6 +39,7 @@ BayeuxSessions::~BayeuxSessions() = default;
 // --- Requests
 
 void BayeuxSessions::take(BayeuxAnswerer answerer, std::string text) {
+  if (common().siblings.count() == 1) return take_here(std::move(answerer), text);
   const std::optional<std::size_t> shown = bayeux_place(glance_at_client_id(text_of(answerer, text)));
   if (!shown || *shown == place_ || *shown >= common().siblings.count()) return take_here(std::move(answerer), text);
   const BayeuxTransport transport = answerer.transport();
@@ -63,8 +64,8 @@ void BayeuxSessions::take_here(BayeuxAnswerer answerer, const std::string& given
     // It stands alone: what was sent along is not looked at.
     const BayeuxVisitor visitor = look_at_visitor(answerer.exchange(), parts_.identify, wants_headers());
     Handshaken done = handshake(messages->front(), visitor, cookie);
-    if (!done.browser.empty()) answerer.set_cookie(bayeux_cookie(done.browser, common().options, request));
-    return answerer.answer(std::move(done.array));
+    const std::string set_cookie = done.browser.empty() ? "" : bayeux_cookie(done.browser, common().options, request);
+    return answerer.answer_with_cookie(std::move(done.array), set_cookie);
   }
   BayeuxSession* session = nullptr;
   const auto named = std::ranges::find_if(*messages, [](const BayeuxMessage& message) { return !message.client_id.empty(); });

@@ -418,6 +418,22 @@ TEST_F(BayeuxSessionsTest, PollsOfOneBrowserAreLimited) {
               HasSubstr(R"("advice":{"multiple-clients":true,"reconnect":"retry","interval":2000})"));
 }
 
+TEST(BayeuxBrowsers, ABrowserIsKnownAsLongAsItHasSessions) {
+  BayeuxBrowsers browsers;
+  const std::string id(40, 'a');
+  BayeuxBrowser& browser = browsers.join(id);
+  EXPECT_EQ(browser.id(), id);
+  EXPECT_EQ(&browsers.join(id), &browser);
+  BayeuxBrowser& other = browsers.join(std::string(40, 'b'));
+  EXPECT_NE(&other, &browser);
+  browser.polls = 3;
+  browsers.leave(browser);
+  EXPECT_EQ(browsers.size(), 2u);
+  browsers.leave(browser);
+  EXPECT_EQ(browsers.size(), 1u);
+  EXPECT_EQ(browsers.join(id).polls, 0u);
+}
+
 TEST_F(BayeuxSessionsTest, APageOfAnotherOriginIsRefused) {
   EXPECT_EQ(post("[]", 0, {{"Origin", "https://evil"}})->response->status, 403);
   Answer script;

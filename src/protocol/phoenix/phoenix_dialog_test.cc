@@ -535,7 +535,7 @@ TEST(PhoenixDoor, RefusesWhoIsNotWhoTheySay) {
 
 Result<std::string> token_of(std::string field, std::string value) {
   HttpRequest request;
-  request.headers.add(std::move(field), std::move(value));
+  request.headers.add(field, value);
   return phoenix_auth_token(request);
 }
 

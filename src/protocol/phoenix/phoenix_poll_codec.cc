@@ -109,7 +109,7 @@ HttpResponse phoenix_poll_origin_refused() {
 
 HttpResponse phoenix_poll_preflight(std::string headers) {
   HttpResponse response = phoenix_poll_response(phoenix_poll_status(PhoenixPollStatus::kOk));
-  response.headers.add("Access-Control-Allow-Headers", std::move(headers));
+  response.headers.add("Access-Control-Allow-Headers", headers);
   response.headers.add("Access-Control-Allow-Methods", "get, post, options");
   response.headers.add("Access-Control-Max-Age", "3600");
   return response;

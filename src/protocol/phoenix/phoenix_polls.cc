@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "protocol/phoenix/phoenix_poll_token.h"
+#include "protocol/unanswered_exchange.h"
 #include "wire/http/http_syntax.h"
 
 namespace carillon {
@@ -32,42 +33,24 @@ HttpResponse no_such_method() {
 
 // Of the query's tokens the last is the transport's, behind one of the application's own.
 std::string poll_token(const HttpRequest& request) {
-  if (const std::string* const header = request.headers.find("X-Phoenix-Longpoll-Token")) return *header;
+  if (const auto header = request.headers.find("X-Phoenix-Longpoll-Token")) return std::string(*header);
   const std::vector<std::string> tokens = request.query_values("token");
   return tokens.empty() ? std::string() : tokens.back();
 }
 
 // A request whose session is gone, as it looks to Identify: without the transport's token, which says nothing of the user.
-class Opening final : public Exchange {
- public:
-  explicit Opening(const Exchange& exchange)
-      : request_(exchange.request()), peer_(exchange.peer()), path_values_(exchange.path_values()) {
-    std::string kept;
-    for (std::string_view rest = request_.query; !rest.empty();) {
-      const std::string_view pair = rest.substr(0, rest.find('&'));
-      rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
-      if (pair.starts_with("token=") && phoenix_poll_place(pair.substr(6))) continue;
-      kept += (kept.empty() ? "" : "&") + std::string(pair);
-    }
-    request_.query = std::move(kept);
+UnansweredExchange opening_of(const Exchange& exchange) {
+  HttpRequest request = exchange.request();
+  std::string kept;
+  for (std::string_view rest = request.query; !rest.empty();) {
+    const std::string_view pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
+    if (pair.starts_with("token=") && phoenix_poll_place(pair.substr(6))) continue;
+    kept += (kept.empty() ? "" : "&") + std::string(pair);
   }
-
-  const HttpRequest& request() const override { return request_; }
-  PeerAddress peer() const override { return peer_; }
-  const PathValues& path_values() const override { return path_values_; }
-
- private:
-  // It is only looked at.
-  void on_gone(Task) override {}
-  void on_drain(Task) override {}
-  void reply(HttpResponse, ReplySent) override {}
-  void open_stream(HttpResponse, StreamOptions, OpenDialog) override {}
-  void accept_websocket(WebSocketAcceptance, OpenDialog) override {}
-
-  HttpRequest request_;
-  const PeerAddress peer_;
-  const PathValues path_values_;
-};
+  request.query = std::move(kept);
+  return {std::move(request), exchange.peer(), exchange.path_values()};
+}
 
 }  // namespace
 
@@ -103,7 +86,7 @@ void PhoenixPolls::serve(ExchangePtr exchange, const std::string& token) {
 }
 
 void PhoenixPolls::open(ExchangePtr exchange) {
-  const Result<PhoenixOpening> opening = parts_.door.open(Opening(*exchange));
+  const Result<PhoenixOpening> opening = parts_.door.open(opening_of(*exchange));
   if (!opening) return exchange->reply(status_response(PhoenixPollStatus::kForbidden));
   if (!has_room()) return exchange->reply(status_response(PhoenixPollStatus::kForbidden));
   std::string token = make_phoenix_poll_token(place_, parts_.random);

@@ -10,7 +10,7 @@ namespace {
 
 // The header is the client's own memory; a query parameter in a fixed URL is what it was told at first.
 std::string resume_text(const HttpRequest& request) {
-  if (const std::string* const header = request.headers.find("Last-Event-ID")) return *header;
+  if (const auto header = request.headers.find("Last-Event-ID")) return std::string(*header);
   for (const char* const name : {"lastEventId", "last_event_id", "lastEventID"}) {
     if (const auto value = request.query_value(name)) return *value;
   }

@@ -1,13 +1,16 @@
 #include "wire/http/http_message.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "wire/http/http_syntax.h"
 
 namespace carillon {
 namespace {
 
-bool named(const HttpHeaders::Field& field, std::string_view name) {
+// What a request that is reset keeps, of its fields and of its body each.
+constexpr std::size_t kBytesKept = 2048;
+
+bool named(const HttpHeaders::FieldView& field, std::string_view name) {
   return equal_ignoring_case(field.first, name);
 }
 
@@ -62,33 +65,52 @@ void append_json_string(std::string& out, std::string_view text) {
 
 }  // namespace
 
-void HttpHeaders::set(std::string_view name, std::string value) {
-  const auto first = std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) { return named(field, name); });
-  if (first == fields_.end()) return add(std::string(name), std::move(value));
-  first->second = std::move(value);
-  fields_.erase(std::remove_if(first + 1, fields_.end(), [&](const Field& field) { return named(field, name); }),
-                fields_.end());
+void HttpHeaders::add(std::string_view name, std::string_view value) {
+  const Sizes sizes{.name = static_cast<std::uint32_t>(name.size()), .value = static_cast<std::uint32_t>(value.size())};
+  const std::size_t begin = text_.size();
+  text_.resize(begin + sizeof sizes + name.size() + value.size());
+  char* const at = text_.data() + begin;
+  std::memcpy(at, &sizes, sizeof sizes);
+  name.copy(at + sizeof sizes, name.size());
+  value.copy(at + sizeof sizes + name.size(), value.size());
 }
 
-const std::string* HttpHeaders::find(std::string_view name) const {
-  for (const Field& field : fields_) {
-    if (named(field, name)) return &field.second;
+void HttpHeaders::set(std::string_view name, std::string_view value) {
+  HttpHeaders changed;
+  bool is_set = false;
+  for (const FieldView field : fields()) {
+    if (!named(field, name)) {
+      changed.add(field.first, field.second);
+    } else if (!std::exchange(is_set, true)) {
+      changed.add(field.first, value);
+    }
   }
-  return nullptr;
+  if (!is_set) changed.add(name, value);
+  *this = std::move(changed);
 }
 
-std::string_view HttpHeaders::get(std::string_view name) const {
-  const std::string* value = find(name);
-  return value == nullptr ? std::string_view() : *value;
+void HttpHeaders::clear(std::size_t bytes_kept) {
+  if (text_.capacity() > bytes_kept) text_ = {};
+  text_.clear();
+}
+
+std::optional<std::string_view> HttpHeaders::find(std::string_view name) const {
+  for (const FieldView field : fields()) {
+    if (named(field, name)) return field.second;
+  }
+  return std::nullopt;
 }
 
 std::size_t HttpHeaders::count(std::string_view name) const {
-  return static_cast<std::size_t>(
-      std::count_if(fields_.begin(), fields_.end(), [&](const Field& field) { return named(field, name); }));
+  std::size_t found = 0;
+  for (const FieldView field : fields()) {
+    if (named(field, name)) ++found;
+  }
+  return found;
 }
 
 bool HttpHeaders::has_token(std::string_view name, std::string_view token) const {
-  for (const Field& field : fields_) {
+  for (const FieldView field : fields()) {
     if (!named(field, name)) continue;
     std::string_view list = field.second;
     while (!list.empty()) {
@@ -96,6 +118,41 @@ bool HttpHeaders::has_token(std::string_view name, std::string_view token) const
     }
   }
   return false;
+}
+
+std::size_t HttpHeaders::Fields::size() const {
+  std::size_t count = 0;
+  for (Iterator at = begin(); at != end(); ++at) ++count;
+  return count;
+}
+
+std::vector<HttpHeaders::Field> HttpHeaders::Fields::copy() const {
+  std::vector<Field> fields;
+  for (const auto& [name, value] : *this) fields.emplace_back(name, value);
+  return fields;
+}
+
+void HttpRequest::reset() {
+  const auto empty = [](std::string& text, std::size_t bytes_kept) {
+    if (text.capacity() > bytes_kept) text = {};
+    text.clear();
+  };
+  for (std::string* const text : {&method, &target, &path, &query}) empty(*text, 64);
+  headers.clear(kBytesKept);
+  empty(body, kBytesKept);
+  minor_version = 1;
+  keep_alive = true;
+}
+
+void HttpRequest::swap(HttpRequest& other) {
+  method.swap(other.method);
+  target.swap(other.target);
+  path.swap(other.path);
+  query.swap(other.query);
+  std::swap(headers, other.headers);
+  body.swap(other.body);
+  std::swap(minor_version, other.minor_version);
+  std::swap(keep_alive, other.keep_alive);
 }
 
 std::optional<std::string> HttpRequest::query_value(std::string_view name) const {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,27 +12,84 @@
 
 namespace carillon {
 
-// Field lines in their order. Names compare without regard to ASCII case.
+// Field lines in their order. Names compare without regard to ASCII case. All of them lie in one piece of memory, one behind
+// the other; what is given out are views of it, valid until something is added or set.
 class HttpHeaders {
  public:
-  using Field = std::pair<std::string, std::string>;
+  using Field = std::pair<std::string, std::string>;  // For lists of fields that somebody keeps.
+  using FieldView = std::pair<std::string_view, std::string_view>;
+  class Fields;
 
-  void reserve(std::size_t count) { fields_.reserve(count); }
-  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+  // Room for so many bytes of names and values together.
+  void reserve(std::size_t fields, std::size_t bytes) { text_.reserve(bytes + fields * sizeof(Sizes)); }
+  // Neither text may lie in these headers.
+  void add(std::string_view name, std::string_view value);
   // Replaces all fields of the name by one.
-  void set(std::string_view name, std::string value);
-  // The first field of the name; null when there is none.
-  const std::string* find(std::string_view name) const;
+  void set(std::string_view name, std::string_view value);
+  // Leaves none, and keeps the memory if it is no more than that.
+  void clear(std::size_t bytes_kept);
+  // The first field of the name.
+  std::optional<std::string_view> find(std::string_view name) const;
+  bool has(std::string_view name) const { return find(name).has_value(); }
   // The first field's value, or an empty text.
-  std::string_view get(std::string_view name) const;
+  std::string_view get(std::string_view name) const { return find(name).value_or(std::string_view()); }
   std::size_t count(std::string_view name) const;
   // Whether a comma-separated field (`Connection`, `Upgrade`) holds the token; all fields of the name count.
   bool has_token(std::string_view name, std::string_view token) const;
-  const std::vector<Field>& fields() const { return fields_; }
+  // To be walked: a range of FieldView.
+  Fields fields() const;
 
  private:
-  std::vector<Field> fields_;
+  // Ahead of each name and value.
+  struct Sizes {
+    std::uint32_t name;
+    std::uint32_t value;
+  };
+
+  std::string text_;
 };
+
+class HttpHeaders::Fields {
+ public:
+  class Iterator {
+   public:
+    explicit Iterator(const char* at) : at_(at) {}
+    FieldView operator*() const {
+      const Sizes sizes = here();
+      const char* const name = at_ + sizeof(Sizes);
+      return {{name, sizes.name}, {name + sizes.name, sizes.value}};
+    }
+    Iterator& operator++() {
+      const Sizes sizes = here();
+      at_ += sizeof(Sizes) + sizes.name + sizes.value;
+      return *this;
+    }
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    Sizes here() const {
+      Sizes sizes;
+      std::memcpy(&sizes, at_, sizeof sizes);
+      return sizes;
+    }
+
+    const char* at_;
+  };
+
+  explicit Fields(std::string_view text) : text_(text) {}
+  Iterator begin() const { return Iterator(text_.data()); }
+  Iterator end() const { return Iterator(text_.data() + text_.size()); }
+  std::size_t size() const;
+  // Of its own, for who keeps it.
+  std::vector<Field> copy() const;
+
+ private:
+  std::string_view text_;
+};
+
+inline HttpHeaders::Fields HttpHeaders::fields() const {
+  return Fields(text_);
+}
 
 struct HttpRequest {
   std::string method;  // As sent: "GET".
@@ -41,6 +100,10 @@ struct HttpRequest {
   HttpHeaders headers;
   std::string body;        // Whole, transfer coding removed.
   bool keep_alive = true;  // What the client wants, by version and Connection.
+
+  // As a new one, but that the longer texts keep the memory that they have, a few kilobytes at most, for the next request.
+  void reset();
+  void swap(HttpRequest& other);
 
   // A query parameter, form-decoded ('+' is a space); the first, or all of that name in their order.
   std::optional<std::string> query_value(std::string_view name) const;

@@ -12,11 +12,31 @@ TEST(HttpHeaders, ComparesNamesWithoutRegardToCase) {
   headers.add("accept", "c");
   EXPECT_EQ(headers.get("ACCEPT"), "a");
   EXPECT_EQ(headers.count("Accept"), 2u);
-  EXPECT_EQ(headers.find("Accept2"), nullptr);
+  EXPECT_FALSE(headers.has("Accept2"));
   headers.set("ACCEPT", "d");
   headers.set("Y", "e");
   const std::vector<HttpHeaders::Field> expected = {{"Accept", "d"}, {"X", "b"}, {"Y", "e"}};
-  EXPECT_EQ(headers.fields(), expected);
+  EXPECT_EQ(headers.fields().copy(), expected);
+}
+
+TEST(HttpHeaders, HoldWhatIsEmptyOrLongOrWasThere) {
+  HttpHeaders headers;
+  EXPECT_EQ(headers.fields().size(), 0u);
+  const std::string long_value(70'000, 'v');
+  headers.add("Empty", "");
+  headers.add("Long", long_value);
+  headers.add("Last", "1");
+  EXPECT_EQ(headers.fields().size(), 3u);
+  EXPECT_EQ(headers.find("empty"), "");
+  EXPECT_EQ(headers.get("long"), long_value);
+  EXPECT_EQ(headers.get("Last"), "1");
+  headers.set("Last", headers.get("Long"));
+  headers.set("Long", "short");
+  EXPECT_EQ(headers.get("last"), long_value);
+  EXPECT_EQ(headers.get("Long"), "short");
+  headers.clear(0);
+  EXPECT_EQ(headers.fields().size(), 0u);
+  EXPECT_FALSE(headers.has("Last"));
 }
 
 TEST(HttpHeaders, FindsTokensInLists) {

@@ -86,7 +86,7 @@ class HeadReader final : public beast::http::basic_parser<true> {
         break;
       default: break;
     }
-    request_.headers.add(std::string(view_of(name)), std::string(text));
+    request_.headers.add(view_of(name), text);
   }
 
   void on_response_impl(int, beast::string_view, int, beast::error_code&) override {}
@@ -169,11 +169,20 @@ class HttpRequestParser::Impl {
   bool expects_continue() const { return expects_continue_ && !done() && !fault(); }
   bool started() const { return state_ != State::kEmptyLines; }
 
-  HttpRequest take() {
+  bool fresh() const { return state_ == State::kEmptyLines && empty_lines_ == 0; }
+
+  void take(HttpRequest& request) {
     CHECK(done());
-    HttpRequest request = std::move(request_);
-    *this = Impl(limits_);
-    return request;
+    request_.swap(request);
+    request_.reset();
+    state_ = State::kEmptyLines;
+    empty_lines_ = 0;
+    if (!head_.empty()) head_ = {};
+    scanner_ = {};
+    line_count_ = 0;
+    authority_.clear();
+    expects_continue_ = false;
+    chunks_.reset();
   }
 
  private:
@@ -276,7 +285,7 @@ class HttpRequestParser::Impl {
 
   Refusal on_head(std::string_view head) {
     FramingFields framing;
-    request_.headers.reserve(line_count_ - 1);
+    request_.headers.reserve(line_count_, head.size());
     HeadReader reader(request_, framing);
     if (!reader.read(head)) return refuse(400, "the header fields are malformed");
     if (Refusal refusal = check_host(framing, authority_, request_.minor_version)) return refusal;
@@ -373,7 +382,15 @@ bool HttpRequestParser::expects_continue() const {
   return impl_->expects_continue();
 }
 HttpRequest HttpRequestParser::take() {
-  return impl_->take();
+  HttpRequest request;
+  impl_->take(request);
+  return request;
+}
+void HttpRequestParser::take(HttpRequest& request) {
+  impl_->take(request);
+}
+bool HttpRequestParser::fresh() const {
+  return impl_->fresh();
 }
 bool HttpRequestParser::started() const {
   return impl_->started();

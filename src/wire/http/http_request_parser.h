@@ -42,8 +42,11 @@ class HttpRequestParser {
   const HttpFault* fault() const;  // Null while all is well.
   // The client waits for "100 Continue": it asked for it (RFC 9110 section 10.1.1) and no byte of the body has come.
   bool expects_continue() const;
-  // The request, once done. The parser is then ready for the next one.
+  // The request, once done. The parser is then ready for the next one, for which it keeps the memory of what `request` held.
   HttpRequest take();
+  void take(HttpRequest& request);
+  // No byte has been seen since it was made, or since the last request was taken.
+  bool fresh() const;
   // Some byte of a request has been seen; empty lines before it (RFC 9112 section 2.2) do not count.
   bool started() const;
 

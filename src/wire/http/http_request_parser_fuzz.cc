@@ -14,7 +14,7 @@ std::string read(std::string_view bytes, std::size_t piece_max) {
     if (!parser.done()) continue;
     const carillon::HttpRequest request = parser.take();
     seen += request.method + ' ' + request.target + ' ' + request.path + '?' + request.query + '\n';
-    for (const auto& [name, value] : request.headers.fields()) seen += name + ':' + value + '\n';
+    for (const auto& [name, value] : request.headers.fields()) seen.append(name).append(":").append(value).append("\n");
     seen += request.body + (request.keep_alive ? "\nkeep\n" : "\nclose\n");
     for (const std::string& value : request.query_values("a")) seen += value;
   }

@@ -388,5 +388,22 @@ TEST(HttpRequestParser, SaysWhenTheClientWaitsForContinue) {
   EXPECT_EQ(refusal_of(post_with("Expect: 100-continue\r\nExpect: x\r\nContent-Length: 2\r\n", "hi")), 417);
 }
 
+TEST(HttpRequestParser, ARequestHasNothingOfTheOneWhoseMemoryItTakes) {
+  const std::string post =
+      "POST /a/long/path?and=query HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\nX-Long: " + std::string(300, 'x') +
+      "\r\nContent-Length: 4\r\n\r\nbody";
+  const std::string get = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+  HttpRequestParser parser(HttpLimits{});
+  HttpRequest request;
+  for (const std::string& text : {post, get, get, post, get}) {
+    EXPECT_TRUE(parser.fresh());
+    EXPECT_EQ(parser.feed(text.substr(0, 20)), 20u);
+    EXPECT_FALSE(parser.fresh());
+    EXPECT_EQ(parser.feed(text.substr(20)), text.size() - 20);
+    parser.take(request);
+    EXPECT_EQ(describe(request), describe(read_one(text)));
+  }
+}
+
 }  // namespace
 }  // namespace carillon

@@ -36,7 +36,7 @@ class HeadReader final : public beast::http::basic_parser<false> {
     minor_version_ = version % 10;
   }
   void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value, beast::error_code&) override {
-    response_.headers.add(std::string(name.data(), name.size()), std::string(value.data(), value.size()));
+    response_.headers.add({name.data(), name.size()}, {value.data(), value.size()});
   }
   void on_request_impl(beast::http::verb, beast::string_view, beast::string_view, int, beast::error_code&) override {}
   void on_header_impl(beast::error_code&) override {}

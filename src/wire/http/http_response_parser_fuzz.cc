@@ -16,7 +16,7 @@ std::string read(std::string_view bytes, std::size_t piece_max) {
   parser.feed_end();
   if (parser.fault() != nullptr) return parser.fault()->text;  // How much of a body came before it is nobody's business.
   std::string seen = std::to_string(parser.response().status) + (parser.keep_alive() ? "keep" : "close");
-  for (const auto& [name, value] : parser.response().headers.fields()) seen += name + ':' + value + '\n';
+  for (const auto& [name, value] : parser.response().headers.fields()) seen.append(name).append(":").append(value).append("\n");
   return seen + body + parser.take_body() + std::string(bytes);
 }
 

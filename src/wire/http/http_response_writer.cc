@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 #include <iterator>
 
 #include "base/check.h"
@@ -23,14 +25,36 @@ bool is_written_by_us(std::string_view name) {
   return false;
 }
 
-void append_field(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name).append(": ");
-  const std::size_t start = out.size();
-  out.append(value);
-  for (std::size_t i = start; i < out.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(out[i]);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7F) out[i] = ' ';
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && byte != '\t') || byte == 0x7F;
+}
+
+// Whether one of eight bytes is below the space or DEL; of others above ASCII, maybe. (As in wire/json/json_slicer.cc.)
+bool may_hold_control(std::uint64_t eight) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101u;
+  constexpr std::uint64_t kHighs = 0x8080808080808080u;
+  const std::uint64_t del = eight ^ kOnes * 0x7F;
+  return (((eight - kOnes * 0x20) | (del - kOnes)) & kHighs) != 0;
+}
+
+bool may_hold_control(std::string_view text) {
+  if (text.size() < 8) return std::any_of(text.begin(), text.end(), is_control);
+  const auto eight_at = [text](std::size_t at) {
+    std::uint64_t eight;
+    std::memcpy(&eight, text.data() + at, 8);
+    return eight;
+  };
+  for (std::size_t at = 0; at + 8 < text.size(); at += 8) {
+    if (may_hold_control(eight_at(at))) return true;
   }
+  return may_hold_control(eight_at(text.size() - 8));
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ").append(value);
+  if (may_hold_control(value))
+    std::replace_if(out.end() - static_cast<std::ptrdiff_t>(value.size()), out.end(), is_control, ' ');
   out.append("\r\n");
 }
 
@@ -39,9 +63,9 @@ void append_number(std::string& out, std::size_t number) {
   out.append(digits, std::to_chars(digits, digits + sizeof(digits), number).ptr);
 }
 
-// About what a response takes, so that it is written into one piece of memory.
-std::size_t size_of(const HttpResponse& response) {
-  std::size_t size = 160 + response.body.size();
+// About what a response's head takes, so that it is written into one piece of memory.
+std::size_t head_size_of(const HttpResponse& response) {
+  std::size_t size = 160;
   for (const auto& [name, value] : response.headers.fields()) size += name.size() + value.size() + 4;
   return size;
 }
@@ -68,7 +92,12 @@ void append_head(std::string& out, const HttpResponse& response, const ResponseC
 }  // namespace
 
 void write_response(std::string& out, const HttpResponse& response, const ResponseContext& context) {
-  if (out.empty()) out.reserve(size_of(response));
+  if (out.empty()) out.reserve(head_size_of(response) + response.body.size());
+  const std::string_view body = write_response_head(out, response, context);
+  out.append(body);
+}
+
+std::string_view write_response_head(std::string& out, const HttpResponse& response, const ResponseContext& context) {
   append_head(out, response, context);
   const bool has_body = may_have_body(response.status);
   if (has_body) {
@@ -77,7 +106,7 @@ void write_response(std::string& out, const HttpResponse& response, const Respon
     out.append("\r\n");
   }
   out.append("\r\n");
-  if (has_body && !context.head_only) out.append(response.body);
+  return has_body && !context.head_only ? std::string_view(response.body) : std::string_view();
 }
 
 void write_stream_head(std::string& out, const HttpResponse& response, const ResponseContext& context) {

@@ -23,6 +23,9 @@ struct ResponseContext {
 // Appends the whole response. 1xx, 204 and 304 carry neither body nor Content-Length.
 void write_response(std::string& out, const HttpResponse& response, const ResponseContext& context);
 
+// As above, but for the body: that is returned, to be sent behind it. Empty where there is none to send.
+std::string_view write_response_head(std::string& out, const HttpResponse& response, const ResponseContext& context);
+
 // Appends the head of a response whose body follows in pieces; `response.body` is not looked at. In HTTP/1.1 the body goes
 // through append_chunk and ends with kHttpLastChunk; in HTTP/1.0 it goes as it is, ends with the connection, and
 // `keep_alive` counts as false. A status that has no body must not come here.

@@ -19,6 +19,7 @@ bool is_well_formed(std::string_view target) {
 
 std::string percent_decode(std::string_view text) {
   std::string decoded;
+  if (text.find('%') == std::string_view::npos) return decoded.assign(text);
   decoded.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {

@@ -1,12 +1,14 @@
 #include "wire/json/json_slicer.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstring>
 #include <utility>
 
-#include <fmt/core.h>
+#include "base/utf8.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -132,23 +134,6 @@ std::size_t sequence_length(const char* text, const char* end) {
   return 4;
 }
 
-void append_utf8(std::uint32_t code, std::string& out) {
-  const auto push = [&out](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
-  if (code < 0x80) return push(code);
-  if (code < 0x800) {
-    push(0xC0 | code >> 6);
-  } else {
-    if (code < 0x10000) {
-      push(0xE0 | code >> 12);
-    } else {
-      push(0xF0 | code >> 18);
-      push(0x80 | (code >> 12 & 0x3F));
-    }
-    push(0x80 | (code >> 6 & 0x3F));
-  }
-  push(0x80 | (code & 0x3F));
-}
-
 char unescaped(char escape) {
   switch (escape) {
     case 'b': return '\b';
@@ -177,7 +162,7 @@ void append_decoded(std::string_view inside, std::string& out) {
         code = 0x10000 + ((code - 0xD800) << 10) + (hex_four(at + 7) - 0xDC00);
         used += 6;
       }
-      append_utf8(code, out);
+      append_utf8(out, code);
     }
     inside.remove_prefix(used);
   }

@@ -1,20 +1,17 @@
-// The page that a request asks for: ?limit=. Any thread.
-#pragma once
+#include "feature/api/api_query.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <optional>
 #include <string>
 
-#include "carillon/result.h"
-#include "wire/http/http_message.h"
 #include "wire/http/http_syntax.h"
 
 namespace carillon {
+namespace {
+constexpr std::size_t kPageDefault = 100;
+}
 
-// ?limit=, from 1; 100 unless given; more than `most` is `most`.
-inline Result<std::size_t> read_limit(const HttpRequest& request, std::size_t most) {
-  constexpr std::size_t kPageDefault = 100;
+Result<std::size_t> read_limit(const HttpRequest& request, std::size_t most) {
   const std::optional<std::string> text = request.query_value("limit");
   if (!text) return std::min(kPageDefault, most);
   const std::optional<std::uint64_t> limit = read_content_length(*text);

@@ -1,0 +1,859 @@
+#include "protocol/infotainer/infotainer_codec.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "hub/epoch_text.h"
+#include "hub/topic_directory.h"
+#include "wire/cbor/cbor_json.h"
+#include "wire/cbor/cbor_reader.h"
+#include "wire/cbor/cbor_writer.h"
+
+namespace carillon {
+namespace {
+
+enum class Field : std::uint8_t {
+  kId,
+  kEntries,
+  kSubmission,
+  kRequestId,
+  kFormat,
+  kEvent,
+  kIdempotencyKey,
+  kPosition,
+  kAfter,
+  kBefore,
+  kFromTime,
+  kLimit,
+  kAfterId,
+  kReverse,
+  kName,
+  kUnknown,
+};
+
+struct FieldName {
+  std::string_view name;
+  Field field = Field::kUnknown;
+};
+
+// A variant's fields: first those that must be there, in their order; then, of version 2, those that may be.
+struct Variant {
+  std::string_view name;
+  std::size_t required = 0;
+  std::array<FieldName, 8> fields;
+
+  std::span<const FieldName> fields_of(InfotainerVersion version) const {
+    const auto end = std::find_if(fields.begin(), fields.end(), [](const FieldName& field) { return field.name.empty(); });
+    const auto count = static_cast<std::size_t>(end - fields.begin());
+    return {fields.data(), version == InfotainerVersion::kOne ? required : count};
+  }
+};
+
+constexpr FieldName kRequestIdField{"request_id", Field::kRequestId};
+constexpr FieldName kLogIdField{"log_id", Field::kId};
+constexpr FieldName kSubscriptionIdField{"subscription_id", Field::kId};
+constexpr FieldName kTopicIdField{"topic_id", Field::kId};
+constexpr FieldName kLimitField{"limit", Field::kLimit};
+
+// In the order of InfotainerVerb.
+constexpr std::array<Variant, 13> kVariants{{
+    {"GetLogIndex",
+     1,
+     {{kLogIdField,
+       kRequestIdField,
+       {"after", Field::kAfter},
+       {"before", Field::kBefore},
+       {"from_time", Field::kFromTime},
+       {"reverse", Field::kReverse},
+       kLimitField}}},
+    {"GetLogEntries", 2, {{kLogIdField, {"entries", Field::kEntries}, kRequestIdField}}},
+    {"Subscribe", 1, {{kSubscriptionIdField, kRequestIdField, {"position", Field::kPosition}}}},
+    {"Unsubscribe", 1, {{kSubscriptionIdField, kRequestIdField}}},
+    {"SubmitPublication",
+     2,
+     {{kSubscriptionIdField,
+       {"submission", Field::kSubmission},
+       kRequestIdField,
+       {"event", Field::kEvent},
+       {"format", Field::kFormat},
+       {"idempotency_key", Field::kIdempotencyKey}}}},
+    {"Ack", 2, {{kSubscriptionIdField, {"position", Field::kPosition}, kRequestIdField}}},
+    {"ListSubscriptions", 0, {{kRequestIdField}}},
+    {"CreateTopic", 1, {{{"name", Field::kName}, kRequestIdField}}},
+    {"ListTopics", 0, {{kRequestIdField, {"after", Field::kAfterId}, kLimitField}}},
+    {"GetTopic", 1, {{kTopicIdField, kRequestIdField}}},
+    {"DeleteTopic", 1, {{kTopicIdField, kRequestIdField}}},
+    {"WatchTopics", 0, {{kRequestIdField}}},
+    {"UnwatchTopics", 0, {{kRequestIdField}}},
+}};
+constexpr std::size_t kVariantsOfOne = 5;
+
+std::span<const Variant> variants_of(InfotainerVersion version) {
+  return {kVariants.data(), version == InfotainerVersion::kOne ? kVariantsOfOne : kVariants.size()};
+}
+
+// A text between quotes as Rust's `{:?}` writes it.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char character : text) {
+    switch (character) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      case '\0': out += "\\0"; break;
+      default:
+        if (static_cast<unsigned char>(character) < 0x20 || character == 0x7F) {
+          out += fmt::format("\\u{{{:x}}}", static_cast<unsigned>(static_cast<unsigned char>(character)));
+        } else {
+          out += character;
+        }
+    }
+  }
+  return out += '"';
+}
+
+std::string float_text(double number) {
+  std::string text = fmt::format("{}", number);
+  if (text.find_first_not_of("-0123456789") == std::string::npos) text += ".0";
+  return text;
+}
+
+Error invalid(std::string text) {
+  return {ErrorKind::kInvalid, std::move(text)};
+}
+
+// "`a`, `b`, `c`"
+template <class List>
+std::string names_text(const List& list) {
+  std::string out;
+  for (const auto& each : list) out += fmt::format("{}`{}`", out.empty() ? "" : ", ", each.name);
+  return out;
+}
+
+}  // namespace
+
+// The reading of one message.
+class InfotainerReader::Decoding {
+ public:
+  Decoding(InfotainerReader& owner, std::string_view message) : owner_(owner), reader_(message), message_(message) {}
+
+  Result<InfotainerCommand> read() {
+    if (message_.empty()) return reader_.next().error();
+    const auto first = static_cast<std::uint8_t>(message_[0]);
+    const Result<void> outcome = first == 0xA1 ? read_map() : first >= 0x80 && first <= 0x9F ? read_array() : read_alone();
+    if (!outcome) return outcome.error();
+    if (Result<void> ended = reader_.finish(); !ended) return ended.error();
+    if (Result<void> understood = interpret_submission(); !understood) return understood.error();
+    return std::move(command_);
+  }
+
+ private:
+  // {variant: content}
+  Result<void> read_map() {
+    (void)reader_.next();
+    if (Result<void> read = read_variant(); !read) return read;
+    if (Result<void> read = read_content(); !read) return read;
+    const Result<CborItem> end = reader_.next();
+    return end ? Result<void>() : end.error();
+  }
+
+  // [variant, content]: the form of older clients.
+  Result<void> read_array() {
+    const Result<CborItem> array = reader_.next();
+    if (!array) return array.error();
+    if (at_end()) return cbor_error("array too short", reader_.position());
+    if (Result<void> read = read_variant(); !read) return read;
+    if (at_end()) return cbor_error("array too short", reader_.position());
+    if (Result<void> read = read_content(); !read) return read;
+    return read_end(*array);
+  }
+
+  // Anything else could only name a variant, and every variant has content.
+  Result<void> read_alone() {
+    if (Result<void> read = read_variant(); !read) return read;
+    return invalid("invalid type: unit variant, expected struct variant");
+  }
+
+  // Looks whether a list has no more items, without reading its end.
+  bool at_end() const {
+    CborReader ahead = reader_;
+    const Result<CborItem> item = ahead.next();
+    return item && item->type == CborType::kEnd;
+  }
+
+  // The end of an array in which nothing more may come.
+  Result<void> read_end(const CborItem& array) {
+    CborReader ahead = reader_;
+    const Result<CborItem> item = ahead.next();
+    if (item && item->type == CborType::kEnd) {
+      reader_ = ahead;
+      return {};
+    }
+    if (!item && !array.indefinite && reader_.position() == message_.size()) return item.error();
+    if (!item && reader_.position() == message_.size()) return cbor_error("EOF while parsing an array", reader_.position());
+    return cbor_error("trailing data", reader_.position() + (array.indefinite ? 1 : 0));
+  }
+
+  // The next item behind its tags, of which none mean anything here.
+  Result<CborItem> next() {
+    for (;;) {
+      Result<CborItem> item = reader_.next();
+      if (!item || item->type != CborType::kTag) return item;
+    }
+  }
+
+  Error wrong_type(const CborItem& item, std::string_view expected) { return unexpected("type", item, expected); }
+
+  Error unexpected(std::string_view what, const CborItem& item, std::string_view expected) {
+    std::string shown;
+    switch (item.type) {
+      case CborType::kUnsigned: shown = fmt::format("integer `{}`", item.value); break;
+      case CborType::kNegative:
+        shown =
+            item.value == ~std::uint64_t{0} ? "integer `-18446744073709551616`" : fmt::format("integer `-{}`", item.value + 1);
+        break;
+      case CborType::kBytes: shown = "byte array"; break;
+      case CborType::kText: {
+        const Result<std::string_view> text = reader_.string(item, scratch_);
+        if (!text) return text.error();
+        shown = "string " + quoted(*text);
+        break;
+      }
+      case CborType::kArray: shown = "sequence"; break;
+      case CborType::kMap: shown = "map"; break;
+      case CborType::kFalse: shown = "boolean `false`"; break;
+      case CborType::kTrue: shown = "boolean `true`"; break;
+      case CborType::kFloat: shown = fmt::format("floating point `{}`", float_text(item.number)); break;
+      case CborType::kSimple: return cbor_error("unassigned type", reader_.position());
+      default: shown = "unit value"; break;
+    }
+    return invalid(fmt::format("invalid {}: {}, expected {}", what, shown, expected));
+  }
+
+  Result<void> read_variant() {
+    const std::span<const Variant> variants = variants_of(owner_.version_);
+    const Result<CborItem> item = next();
+    if (!item) return item.error();
+    if (item->type == CborType::kUnsigned) {
+      if (item->value >= variants.size()) {
+        return unexpected("value", *item, fmt::format("variant index 0 <= i < {}", variants.size()));
+      }
+      return choose(static_cast<std::size_t>(item->value));
+    }
+    if (item->type != CborType::kText && item->type != CborType::kBytes) return wrong_type(*item, "variant identifier");
+    const Result<std::string_view> name = reader_.string(*item, scratch_);
+    if (!name) return name.error();
+    for (std::size_t i = 0; i < variants.size(); ++i) {
+      if (variants[i].name == *name) return choose(i);
+    }
+    return invalid(fmt::format("unknown variant `{}`, expected one of {}", *name, names_text(variants)));
+  }
+
+  Result<void> choose(std::size_t index) {
+    variant_ = &kVariants[index];
+    command_.verb = static_cast<InfotainerVerb>(index);
+    return {};
+  }
+
+  std::string expected_content() const { return fmt::format("struct variant ClientCommand::{}", variant_->name); }
+
+  Result<void> read_content() {
+    const Result<CborItem> content = next();
+    if (!content) return content.error();
+    if (content->type == CborType::kMap) return read_fields();
+    if (content->type == CborType::kArray) return read_elements(*content);
+    return wrong_type(*content, expected_content());
+  }
+
+  Result<void> read_fields() {
+    for (;;) {
+      const Result<CborItem> key = next();
+      if (!key) return key.error();
+      if (key->type == CborType::kEnd) break;
+      const Result<FieldName> field = field_of(*key);
+      if (!field) return field.error();
+      if (field->field == Field::kUnknown) {
+        if (const auto skipped = reader_.skip(); !skipped) return skipped.error();
+        continue;
+      }
+      if (has(field->field)) return invalid(fmt::format("duplicate field `{}`", field->name));
+      if (Result<void> read = read_value(*field); !read) return read;
+    }
+    for (const FieldName& field : required()) {
+      if (!has(field.field)) return invalid(fmt::format("missing field `{}`", field.name));
+    }
+    return {};
+  }
+
+  std::span<const FieldName> required() const { return {variant_->fields.data(), variant_->required}; }
+
+  Result<FieldName> field_of(const CborItem& key) {
+    const std::span<const FieldName> fields = variant_->fields_of(owner_.version_);
+    if (key.type == CborType::kUnsigned) {
+      return key.value < fields.size() ? fields[static_cast<std::size_t>(key.value)] : FieldName{};
+    }
+    if (key.type != CborType::kText && key.type != CborType::kBytes) return wrong_type(key, "field identifier");
+    const Result<std::string_view> name = reader_.string(key, scratch_);
+    if (!name) return name.error();
+    const auto found = std::find_if(fields.begin(), fields.end(), [&](const FieldName& field) { return field.name == *name; });
+    return found == fields.end() ? FieldName{} : *found;
+  }
+
+  // The fields that must be there, in their order.
+  Result<void> read_elements(const CborItem& array) {
+    for (const FieldName& field : required()) {
+      if (at_end()) {
+        const std::size_t index = static_cast<std::size_t>(&field - variant_->fields.data());
+        return invalid(fmt::format("invalid length {}, expected {} with {} element{}", index, expected_content(),
+                                   variant_->required, variant_->required == 1 ? "" : "s"));
+      }
+      if (Result<void> read = read_value(field); !read) return read;
+    }
+    return read_end(array);
+  }
+
+  bool has(Field field) const { return (seen_ >> static_cast<unsigned>(field) & 1) != 0; }
+
+  Result<void> read_value(const FieldName& field) {
+    seen_ |= 1u << static_cast<unsigned>(field.field);
+    switch (field.field) {
+      case Field::kId: return read_uuid(command_.id);
+      case Field::kEntries: return read_entries();
+      case Field::kSubmission: return read_submission();
+      case Field::kRequestId: return read_request_id();
+      case Field::kFormat: return read_format();
+      case Field::kEvent: return read_text(command_.event);
+      case Field::kIdempotencyKey: return read_text(command_.idempotency_key);
+      case Field::kName: return read_text(command_.name);
+      case Field::kPosition: return read_position(command_.position);
+      case Field::kAfter: return read_position(command_.after);
+      case Field::kBefore: return read_position(command_.before);
+      case Field::kFromTime: return read_time();
+      case Field::kLimit: return read_limit();
+      case Field::kAfterId: return read_uuid(command_.after_id.emplace());
+      case Field::kReverse: return read_reverse();
+      case Field::kUnknown: break;
+    }
+    return {};
+  }
+
+  Result<void> read_uuid(Uuid& id) {
+    const Result<CborItem> item = next();
+    if (!item) return item.error();
+    return take_uuid(*item, id);
+  }
+
+  Result<void> take_uuid(const CborItem& item, Uuid& id) {
+    if (item.type != CborType::kBytes) return wrong_type(item, "bytes");
+    const Result<std::string_view> bytes = reader_.string(item, scratch_);
+    if (!bytes) return bytes.error();
+    if (bytes->size() != id.bytes.size()) {
+      return invalid(fmt::format("UUID parsing failed: invalid bytes length: expected 16, found {}", bytes->size()));
+    }
+    std::copy(bytes->begin(), bytes->end(), id.bytes.begin());
+    return {};
+  }
+
+  Result<void> read_entries() {
+    const Result<CborItem> list = next();
+    if (!list) return list.error();
+    if (list->type != CborType::kArray) return wrong_type(*list, "a sequence");
+    for (;;) {
+      const Result<CborItem> item = next();
+      if (!item) return item.error();
+      if (item->type == CborType::kEnd) return {};
+      if (Result<void> taken = take_uuid(*item, command_.entries.emplace_back()); !taken) return taken;
+    }
+  }
+
+  // In version 2 the format, which may come behind it, says what it is.
+  Result<void> read_submission() {
+    if (owner_.version_ == InfotainerVersion::kOne) return read_bytes();
+    const Result<std::string_view> item = reader_.skip();
+    if (!item) return item.error();
+    submitted_ = *item;
+    return {};
+  }
+
+  Result<void> interpret_submission() {
+    if (owner_.version_ == InfotainerVersion::kOne || command_.verb != InfotainerVerb::kSubmitPublication) return {};
+    if (command_.format == PayloadFormat::kCbor) {
+      command_.submission = submitted_;
+      return {};
+    }
+    reader_ = CborReader(submitted_);
+    if (command_.format == PayloadFormat::kBytes) return read_bytes();
+    const Result<CborItem> item = next();
+    if (!item) return item.error();
+    if (item->type != CborType::kText) return wrong_type(*item, "a string");
+    const Result<std::string_view> text = reader_.string(*item, owner_.submission_);
+    if (!text) return text.error();
+    if (const Result<JsonSpan> checked = owner_.slicer_.check(*text); !checked) {
+      return invalid("submission is no JSON: " + checked.error().text);
+    }
+    command_.submission = *text;
+    return {};
+  }
+
+  // An array of numbers, as infotainer has it, or a byte string.
+  Result<void> read_bytes() {
+    Result<CborItem> item = next();
+    if (!item) return item.error();
+    if (item->type == CborType::kBytes) {
+      const Result<std::string_view> bytes = reader_.string(*item, owner_.submission_);
+      if (!bytes) return bytes.error();
+      command_.submission = *bytes;
+      return {};
+    }
+    if (item->type != CborType::kArray) return wrong_type(*item, "a sequence");
+    std::string& bytes = owner_.submission_;
+    bytes.clear();
+    bytes.reserve(static_cast<std::size_t>(item->value));
+    for (;;) {
+      item = next();
+      if (!item) return item.error();
+      if (item->type == CborType::kEnd) break;
+      const bool whole = item->type == CborType::kUnsigned || item->type == CborType::kNegative;
+      if (!whole) return wrong_type(*item, "u8");
+      if (item->type == CborType::kNegative || item->value > 255) return unexpected("value", *item, "u8");
+      bytes += static_cast<char>(item->value);
+    }
+    command_.submission = bytes;
+    return {};
+  }
+
+  Result<void> read_request_id() {
+    const Result<std::string_view> item = reader_.skip();
+    if (!item) return item.error();
+    if (item->size() > kRequestIdBytesMax) {
+      return invalid(fmt::format("request_id: an item of {} bytes, at most {}", item->size(), kRequestIdBytesMax));
+    }
+    return {};  // Found by find_request_id.
+  }
+
+  Result<void> read_text(std::string& text) {
+    const Result<CborItem> item = next();
+    if (!item) return item.error();
+    if (item->type != CborType::kText) return wrong_type(*item, "a string");
+    const Result<std::string_view> read = reader_.string(*item, scratch_);
+    if (!read) return read.error();
+    text = *read;
+    return {};
+  }
+
+  Result<void> read_format() {
+    std::string name;
+    if (Result<void> read = read_text(name); !read) return read;
+    if (name == "bytes") {
+      command_.format = PayloadFormat::kBytes;
+    } else if (name == "cbor") {
+      command_.format = PayloadFormat::kCbor;
+    } else if (name == "json") {
+      command_.format = PayloadFormat::kJson;
+    } else {
+      return invalid(fmt::format("format: {} is none of \"bytes\", \"cbor\", \"json\"", quoted(name)));
+    }
+    return {};
+  }
+
+  // {"epoch": text, "offset": number}
+  Result<void> read_position(std::optional<Position>& position) {
+    const Result<CborItem> map = next();
+    if (!map) return map.error();
+    if (map->type != CborType::kMap) return wrong_type(*map, "a position");
+    std::optional<std::uint64_t> epoch, offset;
+    for (;;) {
+      const Result<CborItem> key = next();
+      if (!key) return key.error();
+      if (key->type == CborType::kEnd) break;
+      if (key->type != CborType::kText) return wrong_type(*key, "`epoch` or `offset`");
+      const Result<std::string_view> name = reader_.string(*key, scratch_);
+      if (!name) return name.error();
+      const bool is_epoch = *name == "epoch", is_offset = *name == "offset";
+      if (is_epoch) {
+        std::string text;
+        if (Result<void> read = read_text(text); !read) return read;
+        epoch = parse_epoch(text);
+        if (!epoch) return invalid(fmt::format("epoch: {} is not 1 to 16 hexadecimal digits", quoted(text)));
+      } else if (is_offset) {
+        if (Result<void> read = read_u64(offset.emplace()); !read) return read;
+      } else if (const auto skipped = reader_.skip(); !skipped) {
+        return skipped.error();
+      }
+    }
+    if (!epoch || !offset) return invalid(fmt::format("missing field `{}`", epoch ? "offset" : "epoch"));
+    position = Position{*epoch, *offset};
+    return {};
+  }
+
+  Result<void> read_u64(std::uint64_t& number) {
+    const Result<CborItem> item = next();
+    if (!item) return item.error();
+    if (item->type != CborType::kUnsigned) return wrong_type(*item, "u64");
+    number = item->value;
+    return {};
+  }
+
+  Result<void> read_limit() { return read_u64(command_.limit.emplace()); }
+
+  Result<void> read_time() {
+    const Result<CborItem> item = next();
+    if (!item) return item.error();
+    command_.from_time_ms = item->as_i64();
+    return command_.from_time_ms ? Result<void>() : wrong_type(*item, "i64");
+  }
+
+  Result<void> read_reverse() {
+    const Result<CborItem> item = next();
+    if (!item) return item.error();
+    if (item->type != CborType::kTrue && item->type != CborType::kFalse) return wrong_type(*item, "a boolean");
+    command_.reverse = item->type == CborType::kTrue;
+    return {};
+  }
+
+  InfotainerReader& owner_;
+  CborReader reader_;
+  const std::string_view message_;
+  const Variant* variant_ = nullptr;
+  std::uint32_t seen_ = 0;  // Fields, by their bit.
+  std::string_view submitted_;
+  std::string scratch_;
+  InfotainerCommand command_;
+};
+
+namespace {
+
+// The item under that name in the content of the message's one entry, as far as it can be read.
+std::string_view find_request_id(std::string_view message) {
+  CborReader reader(message);
+  const Result<CborItem> outer = reader.next();
+  if (!outer || (outer->type != CborType::kMap && outer->type != CborType::kArray)) return {};
+  if (const auto variant = reader.skip(); !variant || variant->empty()) return {};
+  const Result<CborItem> content = reader.next();
+  if (!content || content->type != CborType::kMap) return {};
+  for (;;) {
+    const Result<CborItem> key = reader.next();
+    if (!key || key->type == CborType::kEnd) return {};
+    const bool found = key->type == CborType::kText && !key->indefinite && key->bytes == "request_id";
+    if (key->type == CborType::kArray || key->type == CborType::kMap || key->indefinite) return {};
+    const Result<std::string_view> value =
+        key->type == CborType::kTag ? Result<std::string_view>(std::string_view()) : reader.skip();
+    if (!value) return {};
+    if (found) return value->size() <= kRequestIdBytesMax ? *value : std::string_view();
+  }
+}
+
+}  // namespace
+
+Result<InfotainerCommand> InfotainerReader::read(std::string_view message) {
+  request_id_ = version_ == InfotainerVersion::kTwo ? find_request_id(message) : std::string_view();
+  return Decoding(*this, message).read();
+}
+
+// --- Answers
+
+namespace {
+
+std::string_view bytes_of(const Uuid& id) {
+  return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
+}
+
+CborWriter& uuid_field(CborWriter& cbor, std::string_view name, const Uuid& id) {
+  return cbor.text(name).bytes(bytes_of(id));
+}
+
+void write_numbers(CborWriter& cbor, std::string_view bytes) {
+  cbor.array(bytes.size());
+  for (const char byte : bytes) cbor.number(static_cast<std::uint8_t>(byte));
+}
+
+CborWriter& position_fields(CborWriter& cbor, const Position& position) {
+  return cbor.text("epoch").text(epoch_text(position.epoch)).text("offset").number(position.offset);
+}
+
+CborWriter& position_field(CborWriter& cbor, std::string_view name, const Position& position) {
+  return position_fields(cbor.text(name).map(2), position);
+}
+
+// {variant: {…}}, with the request id where there is one; `fields` more are the caller's to write.
+void begin_answer(CborWriter& cbor, std::string_view variant, std::string_view request_id, std::size_t fields) {
+  cbor.map(1).text(variant).map(fields + (request_id.empty() ? 0 : 1));
+  if (!request_id.empty()) cbor.text("request_id").raw(request_id);
+}
+
+// The `format` and `data` of a publication: JSON as the CBOR item it becomes.
+void write_payload(CborWriter& cbor, const Publication& publication) {
+  const std::string_view payload = publication.payload.view();
+  if (publication.format == PayloadFormat::kJson) {
+    if (const Result<std::string> item = json_to_cbor(payload)) {
+      cbor.text("format").text("json").text("data").raw(*item);
+      return;
+    }
+    // Numbers that CBOR cannot hold: the text as it came.
+    cbor.text("format").text("json_text").text("data").text(payload);
+    return;
+  }
+  if (publication.format == PayloadFormat::kCbor && check_cbor(payload)) {
+    cbor.text("format").text("cbor").text("data").raw(payload);
+    return;
+  }
+  cbor.text("format").text("bytes").text("data").bytes(payload);
+}
+
+constexpr std::size_t kAboutFields = 3;
+// What an issue and an index say of a publication.
+void write_about(CborWriter& cbor, const Publication& publication) {
+  uuid_field(cbor, "publication_id", publication.id);
+  cbor.text("event").text(publication.event).text("time").number(publication.time_ms);
+  if (publication.position) position_fields(cbor, *publication.position);
+}
+
+std::size_t about_fields(const Publication& publication) {
+  return kAboutFields + (publication.position ? 2 : 0);
+}
+
+}  // namespace
+
+void append_infotainer_issue(std::string& out, const Uuid& log, const Uuid& publication) {
+  CborWriter(out).map(1).text("Issue").array(2).bytes(bytes_of(log)).bytes(bytes_of(publication));
+}
+
+std::string infotainer_log_index(const Uuid& log, std::span<const Uuid> publications) {
+  std::string out;
+  CborWriter cbor(out);
+  cbor.map(1).text("LogIndex").array(2).bytes(bytes_of(log)).array(publications.size());
+  for (const Uuid& id : publications) cbor.bytes(bytes_of(id));
+  return out;
+}
+
+std::string infotainer_log_entries(const Uuid& log, std::span<const PublicationPtr> publications) {
+  std::string out;
+  CborWriter cbor(out);
+  cbor.map(1).text("LogEntry").array(publications.size());
+  for (const PublicationPtr& publication : publications) {
+    cbor.map(3);
+    uuid_field(cbor, "publication_id", publication->id);
+    uuid_field(cbor, "subscription_id", log);
+    cbor.text("data");
+    write_numbers(cbor, publication->payload.view());
+  }
+  return out;
+}
+
+void append_infotainer_issue_v2(std::string& out, const Uuid& log, const Publication& publication, InfotainerBodies bodies) {
+  const bool inline_body = bodies == InfotainerBodies::kInIssues;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Issue", {}, 1 + about_fields(publication) + (inline_body ? 2 : 0));
+  uuid_field(cbor, "subscription_id", log);
+  write_about(cbor, publication);
+  if (inline_body) write_payload(cbor, publication);
+}
+
+std::string infotainer_hello(const InfotainerHello& hello) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Hello", {}, 5);
+  uuid_field(cbor, "session_id", hello.session);
+  cbor.text("server").text(hello.server).text("version").number(2);
+  cbor.text("subscriptions").number(hello.subscriptions).text("message_bytes").number(hello.message_bytes_max);
+  return out;
+}
+
+std::string infotainer_subscribed(std::string_view request_id, const InfotainerSubscribed& subscribed) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Subscribed", request_id, 3 + (subscribed.recovered ? 1 : 0) + (subscribed.position ? 1 : 0));
+  uuid_field(cbor, "subscription_id", subscribed.log);
+  cbor.text("created").boolean(subscribed.created).text("already").boolean(subscribed.already);
+  if (subscribed.recovered) cbor.text("lost").boolean(!*subscribed.recovered);
+  if (subscribed.position) position_field(cbor, "position", *subscribed.position);
+  return out;
+}
+
+std::string infotainer_resumed(const InfotainerSubscribed& subscribed) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Resumed", {}, 2 + (subscribed.position ? 1 : 0));
+  uuid_field(cbor, "subscription_id", subscribed.log);
+  cbor.text("lost").boolean(!subscribed.recovered.value_or(false));
+  if (subscribed.position) position_field(cbor, "position", *subscribed.position);
+  return out;
+}
+
+std::string infotainer_unsubscribed(std::string_view request_id, const Uuid& log, bool was_subscribed) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Unsubscribed", request_id, 2);
+  uuid_field(cbor, "subscription_id", log).text("was_subscribed").boolean(was_subscribed);
+  return out;
+}
+
+std::string infotainer_ended(const Uuid& log, std::string_view reason) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Ended", {}, 2);
+  uuid_field(cbor, "subscription_id", log).text("reason").text(reason);
+  return out;
+}
+
+std::string infotainer_published(std::string_view request_id, const Uuid& log, const Receipt& receipt) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Published", request_id, 4 + (receipt.position ? 1 : 0));
+  uuid_field(cbor, "subscription_id", log);
+  uuid_field(cbor, "publication_id", receipt.id);
+  cbor.text("time").number(receipt.time_ms).text("repeated").boolean(receipt.repeated);
+  if (receipt.position) position_field(cbor, "position", *receipt.position);
+  return out;
+}
+
+std::string infotainer_log_index_v2(std::string_view request_id, const Uuid& log, const HistoryPage& page) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "LogIndex", request_id, 4 + (page.top ? 1 : 0));
+  uuid_field(cbor, "log_id", log).text("entries").array(page.publications.size());
+  for (const PublicationPtr& publication : page.publications) {
+    cbor.map(about_fields(*publication) + 1);
+    write_about(cbor, *publication);
+    cbor.text("size").number(publication->payload.size());
+  }
+  cbor.text("lost").boolean(!page.complete).text("more").boolean(page.more);
+  if (page.top) position_field(cbor, "top", *page.top);
+  return out;
+}
+
+std::string infotainer_log_entries_v2(std::string_view request_id, const Uuid& log,
+                                      std::span<const PublicationPtr> publications, std::span<const Uuid> missing) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "LogEntries", request_id, 3);
+  uuid_field(cbor, "log_id", log).text("entries").array(publications.size());
+  for (const PublicationPtr& publication : publications) {
+    const bool has_user = publication->identity != nullptr && !publication->identity->user.empty();
+    cbor.map(about_fields(*publication) + 2 + (has_user ? 1 : 0));
+    write_about(cbor, *publication);
+    if (has_user) cbor.text("user").text(publication->identity->user);
+    write_payload(cbor, *publication);
+  }
+  cbor.text("missing").array(missing.size());
+  for (const Uuid& id : missing) cbor.bytes(bytes_of(id));
+  return out;
+}
+
+std::string infotainer_acked(std::string_view request_id, const Uuid& log) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Acked", request_id, 1);
+  uuid_field(cbor, "subscription_id", log);
+  return out;
+}
+
+std::string infotainer_subscriptions(std::string_view request_id, std::span<const DurableSubscription> subscriptions) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Subscriptions", request_id, 1);
+  cbor.text("subscriptions").array(subscriptions.size());
+  for (const DurableSubscription& subscription : subscriptions) {
+    cbor.map(1 + (subscription.heard ? 1 : 0));
+    uuid_field(cbor, "subscription_id", topic_of_channel(subscription.channel).value_or(Uuid{}));
+    if (subscription.heard) position_field(cbor, "position", *subscription.heard);
+  }
+  return out;
+}
+
+namespace {
+
+constexpr std::size_t kTopicFields = 5;
+void write_topic(CborWriter& cbor, const Topic& topic) {
+  uuid_field(cbor, "topic_id", topic.id).text("name").text(topic.name).text("creator").text(topic.creator);
+  cbor.text("created").number(topic.created_ms).text("lasting").boolean(topic.lasting);
+}
+
+}  // namespace
+
+std::string infotainer_topic_created(std::string_view request_id, const Topic& topic) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "TopicCreated", request_id, kTopicFields);
+  write_topic(cbor, topic);
+  return out;
+}
+
+std::string infotainer_topics(std::string_view request_id, std::span<const Topic> topics, bool more) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Topics", request_id, 2);
+  cbor.text("topics").array(topics.size());
+  for (const Topic& topic : topics) {
+    cbor.map(kTopicFields);
+    write_topic(cbor, topic);
+  }
+  cbor.text("more").boolean(more);
+  return out;
+}
+
+std::string infotainer_topic(std::string_view request_id, const Topic& topic, std::span<const std::string> subscribers,
+                             bool more) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Topic", request_id, kTopicFields + 2);
+  write_topic(cbor, topic);
+  cbor.text("subscribers").array(subscribers.size());
+  for (const std::string& subscriber : subscribers) cbor.text(subscriber);
+  cbor.text("more").boolean(more);
+  return out;
+}
+
+std::string infotainer_topic_deleted(std::string_view request_id, const Uuid& topic) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "TopicDeleted", request_id, 1);
+  uuid_field(cbor, "topic_id", topic);
+  return out;
+}
+
+std::string infotainer_watching(std::string_view request_id, bool watching) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "WatchingTopics", request_id, 1);
+  cbor.text("watching").boolean(watching);
+  return out;
+}
+
+void append_infotainer_topic_changed(std::string& out, const Topic& topic, TopicChange change) {
+  CborWriter cbor(out);
+  begin_answer(cbor, "TopicChanged", {}, 1 + kTopicFields);
+  cbor.text("change").text(change == TopicChange::kCreated ? "created" : "removed");
+  write_topic(cbor, topic);
+}
+
+std::string infotainer_gap(const std::optional<Uuid>& log, std::uint64_t messages) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Gap", {}, log ? 2 : 1);
+  if (log) uuid_field(cbor, "subscription_id", *log);
+  cbor.text("messages").number(messages);
+  return out;
+}
+
+std::string infotainer_announcement(std::string_view text) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Announcement", {}, 1);
+  cbor.text("text").text(text);
+  return out;
+}
+
+std::string infotainer_error(std::string_view request_id, const Error& error) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Error", request_id, 2);
+  cbor.text("code").text(error_kind_name(error.kind)).text("message").text(error.text);
+  return out;
+}
+
+}  // namespace carillon
