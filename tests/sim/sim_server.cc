@@ -60,7 +60,7 @@ SimCore::SimCore(SimWorld& world, const ServerOptions& server_options, std::size
       rules(options.channels),
       policy(rules),
       engine(world.clock(), random, engine_options(options, rules)),
-      hub(engine, world.clock(), policy, hub_options(options)),
+      hub(engine, world.clock(), policy, hub_options(options, rules)),
       bayeux(options.bayeux, {}, loops) {}
 
 SimServer::SimServer(SimWorld& world, const ServerOptions& options, std::size_t loops)
