@@ -97,6 +97,12 @@ struct GroupInfo {
   std::size_t in_flight = 0;
   std::size_t members = 0;
   QueueGroup::Totals totals;
+  std::string fault;  // Why only its name is known.
+};
+
+struct GroupPage {
+  std::vector<GroupInfo> groups;
+  std::optional<GroupName> next;  // There are more: ask again for what comes after it.
 };
 
 }  // namespace carillon

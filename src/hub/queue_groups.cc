@@ -13,19 +13,25 @@ struct Listing {
   std::mutex mutex;
   std::vector<std::optional<GroupInfo>> infos;
   std::size_t missing = 0;
-  UniqueFunction<void(Result<std::vector<GroupInfo>>)> done;
+  std::optional<GroupName> next;
+  UniqueFunction<void(Result<GroupPage>)> done;
 
-  void take(std::size_t place, Result<GroupInfo> outcome) {
+  // A group that was deleted meanwhile is left out.
+  void take(std::size_t place, const GroupName& name, Result<GroupInfo> outcome) {
     {
       const std::lock_guard lock(mutex);
-      if (outcome) infos[place] = *std::move(outcome);
+      if (outcome) {
+        infos[place] = *std::move(outcome);
+      } else if (outcome.error().kind != ErrorKind::kNotFound) {
+        infos[place] = GroupInfo{.name = name, .fault = outcome.error().text};
+      }
       if (--missing > 0) return;
     }
-    std::vector<GroupInfo> known;
+    GroupPage page{.groups = {}, .next = std::move(next)};
     for (std::optional<GroupInfo>& info : infos) {
-      if (info) known.push_back(*std::move(info));
+      if (info) page.groups.push_back(*std::move(info));
     }
-    done(std::move(known));
+    done(std::move(page));
   }
 };
 
@@ -90,29 +96,35 @@ void QueueGroups::settle(const GroupName& name, GroupSettle settle, UniqueFuncti
 }
 
 void QueueGroups::list(std::string channel, std::optional<GroupName> after, std::size_t count_max,
-                       UniqueFunction<void(Result<std::vector<GroupInfo>>)> done) {
+                       UniqueFunction<void(Result<GroupPage>)> done) {
   // The key of the group of no name is what those of the channel begin with.
   const std::string prefix = channel.empty() ? "group/" : group_key({.channel = std::move(channel), .name = {}});
-  hub_.engine().state().list(
-      prefix, after ? group_key(*after) : std::string(), count_max,
-      [this, done = std::move(done)](Result<std::vector<StateRecord>> records) mutable {
-        if (!records) return done(records.error());
-        std::vector<GroupName> names;
-        for (const StateRecord& record : *records) {
-          if (std::optional<GroupName> name = parse_group_key(record.key)) names.push_back(*std::move(name));
-        }
-        if (names.empty()) return done(std::vector<GroupInfo>());
-        const auto listing = std::make_shared<Listing>();
-        listing->infos.resize(names.size());
-        listing->missing = names.size();
-        listing->done = std::move(done);
-        for (std::size_t place = 0; place < names.size(); ++place) {
-          GroupHome& home = home_of(names[place]);
-          home.loop().post([&home, name = std::move(names[place]), listing, place] {
-            home.inspect(name, [listing, place](Result<GroupInfo> outcome) { listing->take(place, std::move(outcome)); });
-          });
-        }
-      });
+  hub_.engine().state().list(prefix, after ? group_key(*after) : std::string(), count_max + 1,
+                             [this, count_max, done = std::move(done)](Result<std::vector<StateRecord>> records) mutable {
+                               if (!records) return done(records.error());
+                               std::vector<GroupName> names;
+                               for (const StateRecord& record : *records) {
+                                 if (std::optional<GroupName> name = parse_group_key(record.key))
+                                   names.push_back(*std::move(name));
+                               }
+                               if (names.empty()) return done(GroupPage());
+                               const auto listing = std::make_shared<Listing>();
+                               if (names.size() > count_max) {
+                                 names.resize(count_max);
+                                 listing->next = names.back();
+                               }
+                               listing->infos.resize(names.size());
+                               listing->missing = names.size();
+                               listing->done = std::move(done);
+                               for (std::size_t place = 0; place < names.size(); ++place) {
+                                 GroupHome& home = home_of(names[place]);
+                                 home.loop().post([&home, name = std::move(names[place]), listing, place] {
+                                   home.inspect(name, [listing, name, place](Result<GroupInfo> outcome) {
+                                     listing->take(place, name, std::move(outcome));
+                                   });
+                                 });
+                               }
+                             });
 }
 
 void QueueGroups::remove(const GroupName& name, UniqueFunction<void(Result<void>)> done) {

@@ -76,9 +76,9 @@ class QueueGroups {
   void settle(const GroupName& name, GroupSettle settle, UniqueFunction<void(Result<GroupSettled>)> done);
 
   // Groups in the order of their keys after that of `after`; of one channel when it is not empty. `done` is called on any
-  // thread.
+  // thread. The groups listed are in use by that.
   void list(std::string channel, std::optional<GroupName> after, std::size_t count_max,
-            UniqueFunction<void(Result<std::vector<GroupInfo>>)> done);
+            UniqueFunction<void(Result<GroupPage>)> done);
   // Its members are told, and what it knew is forgotten. Errors: kNotFound, kUnavailable.
   void remove(const GroupName& name, UniqueFunction<void(Result<void>)> done);
 

@@ -110,17 +110,17 @@ class QueueGroupsTest : public ::testing::Test {
   }
   std::vector<GroupInfo> list(std::string channel = {}) {
     std::vector<GroupInfo> listed;
-    world.hub->groups().list(std::move(channel), std::nullopt, 100,
-                             [&](Result<std::vector<GroupInfo>> infos) { listed = *std::move(infos); });
+    world.hub->groups().list(std::move(channel), std::nullopt, 100, [&](Result<GroupPage> page) { listed = page->groups; });
     world.settle();
     return listed;
   }
   // The hub ends and another begins over the same engine.
-  void restart() {
+  void restart() { restart(world.engine); }
+  void restart(Engine& engine) {
     world.shards.clear();
     world.hub.reset();
     for (auto& loop : world.loops) loop = std::make_unique<ManualLoop>(loop->now());
-    world.hub = std::make_unique<Hub>(world.engine, world.clock, world.policy, options);
+    world.hub = std::make_unique<Hub>(engine, world.clock, world.policy, options);
     for (auto& loop : world.loops) world.shards.push_back(&world.hub->add_shard(*loop));
     world.clock.now_ms += 1;
   }
@@ -386,6 +386,82 @@ TEST_F(QueueGroupsTest, AnIdleGroupIsLetGoOfAndComesBack) {
   EXPECT_EQ(world.hub->groups().stats().groups, 0u);
   publish(1, 1);
   EXPECT_THAT(take(1), ElementsAre("1.1"));
+}
+
+TEST_F(QueueGroupsTest, AGroupWhoseStateIsDamagedSaysSoAndCanBeDeleted) {
+  world.engine.state().change({{.key = group_key(kWorkers), .value = "\x01nonsense"}}, false, [](auto) {});
+  EXPECT_THAT(take(1), ElementsAre("corrupt"));
+  ASSERT_THAT(list(), SizeIs(1));
+  EXPECT_THAT(list()[0].fault, HasSubstr("damaged"));
+  std::optional<Result<void>> removed;
+  world.hub->groups().remove(kWorkers, [&](Result<void> outcome) { removed = outcome; });
+  world.settle();
+  ASSERT_TRUE(removed && *removed);
+  EXPECT_THAT(list(), IsEmpty());
+  publish(1, 1);
+  EXPECT_THAT(take(1), ElementsAre("1.1"));
+}
+
+// A store that takes nothing while it is told to be full.
+class FullStore final : public StateStore {
+ public:
+  explicit FullStore(StateStore& inner) : inner_(inner) {}
+  void change(std::vector<StateChange> changes, bool synced, UniqueFunction<void(Result<void>)> done) override {
+    was_synced = synced;
+    if (full) return done(Error{ErrorKind::kLimit, "the disk is full"});
+    inner_.change(std::move(changes), synced, std::move(done));
+  }
+  void read(std::string key, UniqueFunction<void(Result<std::optional<std::string>>)> done) override {
+    inner_.read(std::move(key), std::move(done));
+  }
+  void list(std::string prefix, std::string after, std::size_t count_max,
+            UniqueFunction<void(Result<std::vector<StateRecord>>)> done) override {
+    inner_.list(std::move(prefix), std::move(after), count_max, std::move(done));
+  }
+  bool full = false;
+  bool was_synced = false;
+
+ private:
+  StateStore& inner_;
+};
+
+class FullEngine final : public ForwardingEngine {
+ public:
+  explicit FullEngine(Engine& inner) : ForwardingEngine(inner), store(inner.state()) {}
+  StateStore& state() override { return store; }
+  FullStore store;
+};
+
+class FullStoreTest : public QueueGroupsTest {
+ protected:
+  FullStoreTest() {
+    options.is_synced_channel = [](std::string_view channel) { return channel == "jobs"; };
+    restart(engine);
+  }
+  ~FullStoreTest() override {
+    world.shards.clear();
+    world.hub.reset();
+  }
+
+  FullEngine engine{world.memory};
+};
+
+TEST_F(FullStoreTest, WhatCannotBeWrittenIsNotConfirmedAndIsTriedAgain) {
+  engine.store.full = true;
+  EXPECT_THAT(take(1), ElementsAre("limit")) << "a group is there when it is written";
+  engine.store.full = false;
+  pass(Millis(1100));
+  publish(1, 2);
+  EXPECT_THAT(take(1), ElementsAre("1.1"));
+  EXPECT_TRUE(engine.store.was_synced);
+  const std::string token = (**taken).at(0).token;
+  engine.store.full = true;
+  EXPECT_EQ(settle({.deliveries = {token}}).error().kind, ErrorKind::kLimit);
+  engine.store.full = false;
+  pass(Millis(1100));
+  std::string stored;
+  engine.state().read(group_key(kWorkers), [&](Result<std::optional<std::string>> value) { stored = **value; });
+  EXPECT_EQ(QueueGroup::parse(stored, 9, Millis(0), 0)->cursor().offset, 1u);
 }
 
 class SmallHistoryTest : public QueueGroupsTest {

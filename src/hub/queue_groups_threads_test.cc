@@ -100,7 +100,7 @@ TEST(QueueGroupsThreads, EverythingIsHandledWhileMembersComeAndGoOnEveryLoop) {
     const unsigned place = round % (2 * kLoops), loop = place % kLoops;
     threads.on(loop,
                [&] { workers[place] = std::make_unique<ThreadWorker>(*shards[loop], encodings[loop], ledger, round + 1); });
-    hub.groups().list("", std::nullopt, 10, [&listed](Result<std::vector<GroupInfo>> infos) { listed += infos->size(); });
+    hub.groups().list("", std::nullopt, 10, [&listed](Result<GroupPage> page) { listed += page->groups.size(); });
     hub.groups().take({.name = {"jobs", "others"}, .wish = {}, .count = 5, .wait = Millis(0), .taken = [](auto) {}});
     threads.on((loop + 1) % kLoops, [] {});
   }

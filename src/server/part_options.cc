@@ -4,7 +4,7 @@
 
 namespace carillon {
 
-HubOptions hub_options(const ServerOptions& options) {
+HubOptions hub_options(const ServerOptions& options, const ChannelRules& rules) {
   return {.subscriptions_per_session_max = options.limits.subscriptions_per_client,
           .outbox_bytes_max = options.limits.outbox_bytes,
           .slow_consumer = options.limits.slow_consumer,
@@ -13,7 +13,10 @@ HubOptions hub_options(const ServerOptions& options) {
           .presence_period = Millis(options.presence.period),
           .presence_list_max = options.presence.list_max,
           .presence_meta_bytes_max = options.presence.meta_bytes,
-          .presence_lease = Millis(options.presence.lease)};
+          .presence_lease = Millis(options.presence.lease),
+          .is_synced_channel = [&rules](std::string_view channel) {
+            return rules.find(channel).durability == PublishDurability::kSync;
+          }};
 }
 
 namespace {

@@ -13,7 +13,8 @@
 
 namespace carillon {
 
-HubOptions hub_options(const ServerOptions& options);
+// `rules` outlives the hub.
+HubOptions hub_options(const ServerOptions& options, const ChannelRules& rules);
 // The rules must outlive the engine.
 MemoryEngineOptions memory_engine_options(const ServerOptions& options, const ChannelRules& rules);
 LogEngineOptions log_engine_options(const ServerOptions& options, const ChannelRules& rules);

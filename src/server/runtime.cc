@@ -104,7 +104,7 @@ Result<void> Runtime::open(Reach reach) {
 
 void Runtime::make_hub() {
   Engine& engine = engines_->engine();
-  hub_ = std::make_unique<Hub>(engine, clock_, policy_, hub_options(options_));
+  hub_ = std::make_unique<Hub>(engine, clock_, policy_, hub_options(options_, rules_));
   durable_subscriptions_ = std::make_unique<DurableSubscriptions>(
       engine.state(), clock_, DurableSubscriptions::Options{.channels_max = options_.limits.subscriptions_per_client});
   topics_ = std::make_unique<TopicDirectory>(*hub_, *durable_subscriptions_, topic_change_json);

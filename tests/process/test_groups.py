@@ -26,14 +26,22 @@ def server(start, config):
     return start("--config", config, "--loops", "3")
 
 
-def join(server, channel="jobs", group="workers", **more):
-    client = Client(server)
-    client.subscribe(channel, group=group, start="beginning", **more)
-    return client
+class Worker(Client):
+    """A member of the group; what is delivered ahead of an answer waits here."""
 
+    def __init__(self, server, **more):
+        super().__init__(server)
+        self.delivered = collections.deque()
+        self.subscribe("jobs", group="workers", start="beginning", **more)
 
-def settle(client, verb, *deliveries, **more):
-    return client.ask({"type": verb, "channel": "jobs", "group": "workers", "id": 1, "delivery": list(deliveries), **more})
+    def next(self):
+        return self.delivered.popleft() if self.delivered else self.hear_type("event")
+
+    def settle(self, verb, *deliveries, **more):
+        self.say({"type": verb, "channel": "jobs", "group": "workers", "id": 1, "delivery": list(deliveries), **more})
+        while (answer := self.hear())["type"] == "event":
+            self.delivered.append(answer)
+        return answer
 
 
 def take(server, **more):
@@ -56,63 +64,63 @@ def events(program):
 
 
 def test_two_workers_share_and_each_event_is_with_one(server):
-    one, two = join(server, in_flight=3), join(server, in_flight=3)
+    one, two = Worker(server, in_flight=3), Worker(server, in_flight=3)
     for number in range(6):
         server.publish("jobs", data=number)
-    got = [[client.hear_type("event") for _ in range(3)] for client in (one, two)]
+    got = [[client.next() for _ in range(3)] for client in (one, two)]
     assert sorted(event["data"] for events in got for event in events) == list(range(6))
     for client, heard in zip((one, two), got):
         assert [event["offset"] for event in heard] == sorted(event["offset"] for event in heard)
-        assert settle(client, "ack", *(event["delivery"] for event in heard))["settled"] == 3
+        assert client.settle("ack", *(event["delivery"] for event in heard))["settled"] == 3
     assert group(server)["offset"] == 6
     assert group(server)["lag"] == 0
 
 
 def test_what_a_killed_worker_had_is_delivered_to_another(server):
-    one = join(server)
+    one = Worker(server)
     server.publish("jobs", data="precious")
-    event = one.hear_type("event")
-    two = join(server)
+    event = one.next()
+    two = Worker(server)
     one.reset()
-    again = two.hear_type("event")
+    again = two.next()
     assert (again["data"], again["attempt"], again["event_id"]) == ("precious", 2, event["event_id"])
-    assert settle(two, "ack", event["delivery"])["code"] == "conflict", "the first delivery counts no more"
-    assert settle(two, "ack", again["delivery"])["settled"] == 1
+    assert two.settle("ack", event["delivery"])["code"] == "conflict", "the first delivery counts no more"
+    assert two.settle("ack", again["delivery"])["settled"] == 1
 
 
 def test_nack_waits_as_long_as_it_says(server):
-    worker = join(server)
+    worker = Worker(server)
     server.publish("jobs", data=1)
-    event = worker.hear_type("event")
+    event = worker.next()
     before = time.monotonic()
-    assert settle(worker, "nack", event["delivery"], delay_ms=400)["type"] == "nacked"
-    again = worker.hear_type("event")
+    assert worker.settle("nack", event["delivery"], delay_ms=400)["type"] == "nacked"
+    again = worker.next()
     assert time.monotonic() - before >= 0.4
     assert again["attempt"] == 2
 
 
 def test_what_is_not_acknowledged_in_time_comes_again_unless_extended(server):
-    worker = join(server, visibility_ms=300)
+    worker = Worker(server, visibility_ms=300)
     server.publish("jobs", data=1)
-    first = worker.hear_type("event")
-    assert settle(worker, "extend", first["delivery"], visibility_ms=1000)["type"] == "extended"
+    first = worker.next()
+    assert worker.settle("extend", first["delivery"], visibility_ms=1000)["type"] == "extended"
     before = time.monotonic()
-    second = worker.hear_type("event")
+    second = worker.next()
     assert time.monotonic() - before >= 0.9
     assert second["attempt"] == 2
-    assert settle(worker, "ack", first["delivery"])["code"] == "conflict"
-    assert settle(worker, "ack", second["delivery"])["settled"] == 1
+    assert worker.settle("ack", first["delivery"])["code"] == "conflict"
+    assert worker.settle("ack", second["delivery"])["settled"] == 1
 
 
 def test_what_nobody_can_handle_ends_in_the_dead_letter_channel(server):
     dead = Client(server)
     dead.subscribe("jobs/dead")
-    worker = join(server, deliveries_max=3)
+    worker = Worker(server, deliveries_max=3)
     receipt = server.publish("jobs", data={"poison": True})
     for attempt in (1, 2, 3):
-        event = worker.hear_type("event")
+        event = worker.next()
         assert event["attempt"] == attempt
-        settle(worker, "nack", event["delivery"])
+        worker.settle("nack", event["delivery"])
     letter = dead.hear_type("event")
     assert letter["data"] == {"poison": True}
     assert letter["dead_letter"] == {"channel": "jobs", "group": "workers", "event_id": receipt["id"], "epoch": receipt["epoch"],
@@ -120,7 +128,7 @@ def test_what_nobody_can_handle_ends_in_the_dead_letter_channel(server):
     wait_until(lambda: group(server)["dead"] == 1)
     assert group(server)["offset"] == 1
     server.publish("jobs", data="good")
-    assert worker.hear_type("event")["data"] == "good"
+    assert worker.next()["data"] == "good"
 
 
 def test_take_waits_for_the_next_event(server):
@@ -161,23 +169,23 @@ def test_a_taker_that_hangs_up_takes_nothing_with_it(server):
 
 
 def test_takers_and_members_share_one_group(server):
-    worker = join(server, in_flight=1)
+    worker = Worker(server, in_flight=1)
     for number in range(3):
         server.publish("jobs", data=number)
-    heard = worker.hear_type("event")
+    heard = worker.next()
     taken = take(server, count=10)
     assert sorted([heard["data"]] + [event["data"] for event in taken]) == [0, 1, 2]
 
 
 def test_settings_hold_for_the_whole_group(server):
-    join(server, visibility_ms=5000)
+    Worker(server, visibility_ms=5000)
     answer = Client(server).ask({"type": "subscribe", "channel": "jobs", "group": "workers", "visibility_ms": 6000, "id": 1})
     assert (answer["type"], answer["code"]) == ("error", "conflict")
     assert server.call("POST", "/api/groups/take", {"channel": "jobs", "group": "workers", "deliveries_max": 9}).status == 409
 
 
 def test_a_deleted_group_tells_its_members(server):
-    worker = join(server)
+    worker = Worker(server)
     assert server.call("DELETE", "/api/groups?channel=jobs&group=workers").status == 200
     assert worker.hear_type("unsubscribed")["reason"] == "the group was deleted"
     assert server.get("/api/groups").json == {"groups": []}
@@ -194,10 +202,10 @@ def test_a_channel_without_history_has_no_groups(start, tmp_path):
 
 
 def test_metrics_count_groups(server):
-    worker = join(server)
+    worker = Worker(server)
     server.publish("jobs", data=1)
-    event = worker.hear_type("event")
-    settle(worker, "ack", event["delivery"])
+    event = worker.next()
+    worker.settle("ack", event["delivery"])
     text = server.get("/metrics").text
     for line in ("carillon_group_groups 1", "carillon_group_members 1", "carillon_group_in_flight 0",
                  "carillon_group_deliveries_total 1", "carillon_group_acks_total 1", "carillon_group_dead_letters_total 0"):
@@ -246,7 +254,7 @@ def test_work_is_done_however_badly_it_goes(server, seed):
     def worker(seed):
         mine = random.Random(seed)
         while not finished.is_set():
-            client = join(server, in_flight=mine.randint(1, 5), visibility_ms=20000, deliveries_max=0)
+            client = Worker(server, in_flight=mine.randint(1, 5), visibility_ms=20000, deliveries_max=0)
             client.socket.settimeout(0.2)
             for _ in range(mine.randint(5, 60)):
                 try:

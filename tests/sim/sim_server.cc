@@ -78,7 +78,7 @@ SimCore::SimCore(SimWorld& world, const ServerOptions& server_options, std::size
       disk(world.random().next_u64()),
       memory(world.clock(), random, memory_engine_options(options, rules)),
       log(open_log(*this, world)),
-      hub(log == nullptr ? static_cast<Engine&>(memory) : *log, world.clock(), policy, hub_options(options)),
+      hub(log == nullptr ? static_cast<Engine&>(memory) : *log, world.clock(), policy, hub_options(options, rules)),
       durable_subscriptions(hub.engine().state(), world.clock(), {}),
       topics(hub, durable_subscriptions, topic_change_json),
       bayeux(options.bayeux, {}, loops) {}

@@ -109,11 +109,11 @@ void ApiRoom::list_groups(ExchangePtr exchange) {
     after = parse_group_place(*asked);
     if (!after) return exchange->reply(error_response(invalid("parameter `after` must be the `next` of a page")));
   }
-  auto answer = [limit = *limit](Result<std::vector<GroupInfo>> groups) {
-    return groups ? HttpResponse::json(200, groups_json(*groups, limit)) : error_response(groups.error());
+  auto answer = [](Result<GroupPage> page) {
+    return page ? HttpResponse::json(200, groups_json(*page)) : error_response(page.error());
   };
-  hub_.groups().list(std::move(channel), std::move(after), *limit + 1,
-                     answer_later<Result<std::vector<GroupInfo>>>(std::move(exchange), std::move(answer)));
+  hub_.groups().list(std::move(channel), std::move(after), *limit,
+                     answer_later<Result<GroupPage>>(std::move(exchange), std::move(answer)));
 }
 
 void ApiRoom::remove_group(ExchangePtr exchange) {

@@ -1,7 +1,5 @@
 #include "feature/api/group_request.h"
 
-#include <algorithm>
-
 #include "feature/api/body_fields.h"
 #include "hub/epoch_text.h"
 #include "protocol/native_channels.h"
@@ -84,14 +82,16 @@ std::string settled_json(const GroupName& name, const GroupSettled& settled) {
   return out;
 }
 
-std::string groups_json(const std::vector<GroupInfo>& groups, std::size_t page_size) {
+std::string groups_json(const GroupPage& page) {
   std::string out;
   JsonWriter writer(out);
   writer.begin_object().key("groups").begin_array();
-  const std::size_t shown = std::min(groups.size(), page_size);
-  for (std::size_t i = 0; i < shown; ++i) {
-    const GroupInfo& info = groups[i];
+  for (const GroupInfo& info : page.groups) {
     writer.begin_object().key("channel").string(info.name.channel).key("group").string(info.name.name);
+    if (!info.fault.empty()) {
+      writer.key("fault").string(info.fault).end_object();
+      continue;
+    }
     writer.key("epoch").string(epoch_text(info.cursor.epoch)).key("offset").number(info.cursor.offset);
     writer.key("lag").number(info.lag).key("in_flight").number(info.in_flight).key("members").number(info.members);
     writer.key("visibility_ms").number(info.settings.visibility.count());
@@ -101,7 +101,7 @@ std::string groups_json(const std::vector<GroupInfo>& groups, std::size_t page_s
     writer.end_object();
   }
   writer.end_array();
-  if (groups.size() > shown) writer.key("next").string(group_place(groups[shown - 1].name));
+  if (page.next) writer.key("next").string(group_place(*page.next));
   writer.end_object();
   return out;
 }

@@ -49,7 +49,6 @@ std::optional<GroupName> parse_group_place(std::string_view text);
 
 std::string taken_json(const GroupName& name, const std::vector<GroupDelivery>& deliveries, EventNames names);
 std::string settled_json(const GroupName& name, const GroupSettled& settled);
-// One page of what may hold one more than the page, as a sign that there is more.
-std::string groups_json(const std::vector<GroupInfo>& groups, std::size_t page_size);
+std::string groups_json(const GroupPage& page);
 
 }  // namespace carillon

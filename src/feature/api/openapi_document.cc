@@ -1164,9 +1164,10 @@ constexpr std::string_view kTemplate = R"openapi({
           "redelivered": {"type": "integer"},
           "acked": {"type": "integer"},
           "dead": {"type": "integer", "description": "Moved to the dead-letter channel."},
-          "lost": {"type": "integer", "description": "Taken by the channel's retention, or removed, before they were handled."}
+          "lost": {"type": "integer", "description": "Taken by the channel's retention, or removed, before they were handled."},
+          "fault": {"type": "string", "description": "Why nothing else is known: its stored state is damaged, or its channel keeps no history any more."}
         },
-        "required": ["channel", "group", "epoch", "offset", "lag", "in_flight", "members", "visibility_ms", "deliveries_max", "dead_letter", "delivered", "redelivered", "acked", "dead", "lost"]
+        "required": ["channel", "group"]
       },
       "SessionId": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
       "Session": {
