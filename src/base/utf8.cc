@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <algorithm>
+
 #include <cstring>
 
 namespace carillon {
@@ -52,6 +54,22 @@ void append_utf8(std::string& out, std::uint32_t code) {
     push(0x80 | (code >> 6 & 0x3F));
   }
   push(0x80 | (code & 0x3F));
+}
+
+std::string readable_utf8(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    Utf8Checker checker;
+    std::size_t size = 0;
+    bool whole = false;
+    while (!whole && size < text.size() && checker.feed(text.substr(size, 1))) {
+      ++size;
+      whole = checker.complete();
+    }
+    out += whole ? text.substr(0, size) : "\xEF\xBF\xBD";
+    text.remove_prefix(whole ? size : std::max<std::size_t>(1, size));
+  }
+  return out;
 }
 
 }  // namespace carillon

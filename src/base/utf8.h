@@ -12,6 +12,9 @@ bool is_utf8(std::string_view text);
 // Of a code point that is none of the above.
 void append_utf8(std::string& out, std::uint32_t code);
 
+// The text for people: each maximal piece of it that begins no character becomes one U+FFFD.
+std::string readable_utf8(std::string_view text);
+
 // For a text that arrives in pieces: says at the first byte that cannot be, wherever the pieces are cut.
 class Utf8Checker {
  public:

@@ -98,5 +98,14 @@ TEST(Utf8, WritesEveryCodePoint) {
   }
 }
 
+TEST(ReadableUtf8, WhatIsNoCharacterBecomesOneReplacement) {
+  EXPECT_EQ(readable_utf8(""), "");
+  EXPECT_EQ(readable_utf8("a\xC3\xBC\xE2\x82\xAC\xF0\x9F\x98\x80"), "a\xC3\xBC\xE2\x82\xAC\xF0\x9F\x98\x80");
+  EXPECT_EQ(readable_utf8("a\xFFz"), "a\xEF\xBF\xBDz");
+  EXPECT_EQ(readable_utf8("\xE2\x82z"), "\xEF\xBF\xBDz");  // Cut off: one for both bytes.
+  EXPECT_EQ(readable_utf8("\xE2\x82"), "\xEF\xBF\xBD");
+  EXPECT_EQ(readable_utf8("\xED\xA0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // A surrogate.
+}
+
 }  // namespace
 }  // namespace carillon

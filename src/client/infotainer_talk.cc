@@ -100,19 +100,6 @@ std::optional<Entry> read_entry(CborReader& reader) {
   return entry;
 }
 
-// Each byte that belongs to no character becomes U+FFFD.
-std::string readable(std::string_view bytes) {
-  std::string out;
-  while (!bytes.empty()) {
-    std::size_t size = 1;
-    while (size <= std::min<std::size_t>(4, bytes.size()) && !is_utf8(bytes.substr(0, size))) ++size;
-    const bool whole = size <= std::min<std::size_t>(4, bytes.size());
-    out += whole ? bytes.substr(0, size) : "\xEF\xBF\xBD";
-    bytes.remove_prefix(whole ? size : 1);
-  }
-  return out;
-}
-
 // [subscription, publication]: asks for it.
 std::optional<InfotainerHeard> on_issue(CborReader& reader) {
   if (!read_array(reader)) return std::nullopt;
@@ -136,7 +123,7 @@ std::optional<InfotainerHeard> on_entries(CborReader& reader) {
     const std::optional<Entry> entry = read_entry(reader);
     if (!entry) return std::nullopt;
     heard.print += fmt::format("Received publication {} for Subscription {}:\n{}\n", entry->publication->text(),
-                               entry->subscription->text(), readable(entry->data));
+                               entry->subscription->text(), readable_utf8(entry->data));
   }
 }
 
@@ -189,7 +176,7 @@ Result<std::string> infotainer_command(std::string_view line) {
 // What is no item that is known here is a text: how version 1 tells of errors.
 InfotainerHeard infotainer_heard(std::string_view message) {
   if (std::optional<InfotainerHeard> heard = on_item(message)) return *std::move(heard);
-  return {.print = readable(message) + '\n', .answer = {}, .fault = true};
+  return {.print = readable_utf8(message) + '\n', .answer = {}, .fault = true};
 }
 
 }  // namespace carillon

@@ -282,6 +282,34 @@ TEST_F(WebSocketConnectionTest, ASilentPeerIsAskedAndThenDropped) {
   EXPECT_EQ(world.edge->counters().timeouts_total.get(), 1u);
 }
 
+// A room's own times, shorter than the edge's; also one that came as a connection parked for its answer.
+TEST_F(WebSocketConnectionTest, ARoomMayAskSoonerAndSaysGoodbyeToTheSilent) {
+  EdgeWorld other({.room_time = Millis{5'000}});
+  other.edge->router().add("GET", "/hello", [&](ExchangePtr exchange) { other.parked.push_back(std::move(exchange)); });
+  std::string request = EdgeWorld::handshake();
+  request.replace(5, 2, "hello");
+  const auto silent = other.connect();
+  silent->send(request + text("early"));
+  other.loop.settle();
+  other.parked.front()->accept_websocket({.ping_interval = Millis{5'000}, .idle_time = Millis{10'000}},
+                                         [&](Link& link) { return other.make_dialog(link); });
+  other.loop.settle();
+  EXPECT_THAT(other.dialog->messages, ElementsAre("text early"));
+  silent->received();
+  for (int i = 0; i < 5; ++i) {
+    other.loop.advance(Millis{6'500});
+    EXPECT_THAT(frames_of(silent->received()), ElementsAre("ping"));
+    silent->send(masked(WebSocketOpcode::kPong, ""));
+  }
+  other.loop.advance(Millis{9'900});
+  EXPECT_THAT(frames_of(silent->received()), ElementsAre("ping"));
+  other.loop.advance(Millis{2'000});
+  EXPECT_THAT(frames_of(silent->received()), ElementsAre("close 1001 nothing was heard for too long"));
+  EXPECT_EQ(other.edge->counters().timeouts_total.get(), 1u);
+  other.loop.advance(Millis{7'000});
+  EXPECT_TRUE(silent->freed);
+}
+
 TEST_F(WebSocketConnectionTest, AnyByteIsASignOfLife) {
   const std::string slow = text("a slow message");
   for (const char c : slow) {

@@ -1,4 +1,5 @@
 """CBOR as small as the tests need it: what infotainer's clients write, and everything the server may answer (RFC 8949)."""
+import json
 import struct
 
 
@@ -62,3 +63,18 @@ def decode_at(data, at):
             pairs[key], at = decode_at(data, at)
         return pairs, at
     return {0: lambda: value, 1: lambda: -1 - value, 7: lambda: {20: False, 21: True, 22: None, 23: None}[value]}[major](), at
+
+
+def notation(value):
+    """The value in diagnostic notation (RFC 8949, section 8)."""
+    if isinstance(value, bytes):
+        return f"h'{value.hex()}'"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return "[" + ", ".join(map(notation, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{notation(k)}: {notation(v)}" for k, v in value.items()) + "}"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)

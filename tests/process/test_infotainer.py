@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -10,7 +11,7 @@ import uuid
 import pytest
 
 import cbor_text as cbor
-from carillon_process import PROGRAM, run_program, wait_until
+from carillon_process import PROGRAM, ROOT, run_program, wait_until
 from talking import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Client, RawWebSocket, close_code
 from test_tokens import KEY, SECRET, token
 
@@ -126,6 +127,8 @@ def test_silences_and_texts_of_the_original(server, log):
     assert client.hear_bytes() == b"EOF while parsing a value"
     client.send_raw(b"\xa1\x64Nope\xa0")
     assert client.hear_bytes().startswith(b"unknown variant `Nope`, expected one of `GetLogIndex`")
+    client.send_raw(b"\xa1\x41\xff\xa0")
+    assert client.hear_bytes().decode().startswith("unknown variant `\ufffd`")
     client.publish(log, b"nobody subscribed")  # Dropped without a word.
     client.say("Unsubscribe", subscription_id=log.bytes)
     client.say("GetLogIndex", log_id=log.bytes)
@@ -179,6 +182,20 @@ def test_binary_goes_to_others_as_base64_and_json_comes_as_its_text(server, conn
     assert json.loads(text) == {"n": [1, None, 2.5]}
     issue = two.hear("Issue")
     assert (issue["event"], issue["format"], issue["data"]) == ("said", "json", {"n": [1, None, 2.5]})
+    client.close(), two.close()
+
+
+def test_a_log_that_only_another_protocol_hears_is_published_to(server, connect, log):
+    client, two, native = Infotainer(server), Two(server), connect()
+    client.publish(log, b"before")
+    client.fence()
+    native.subscribe(f"log:{log}")
+    client.publish(log, b"1")
+    assert base64.b64decode(native.hear_type("event")["data"]) == b"1"
+    two.fine("SubmitPublication", subscription_id=log.bytes, submission=b"2")
+    assert base64.b64decode(native.hear_type("event")["data"]) == b"2"
+    native.ask({"type": "unsubscribe", "channel": f"log:{log}"})
+    assert two.fault("SubmitPublication", subscription_id=log.bytes, submission=b"3") == "not_found"
     client.close(), two.close()
 
 
@@ -567,6 +584,51 @@ def test_the_command_publishes_subscribes_and_fetches(server, log):
         binary.close()
     finally:
         listener.kill()
-        listener.communicate()
+        listener.wait(15)
+        listener.stdout.close(), listener.stderr.close()
     assert run_program("infotainer", "--session", "x").returncode == 2
     assert run_program("infotainer", "--url", "http://127.0.0.1:1").returncode == 1
+
+
+def examples():
+    """The messages of docs/protocol/infotainer.md, as (direction, notation, bytes)."""
+    page = (ROOT / "docs/protocol/infotainer.md").read_text()
+    for block in re.findall(r"^```cbor\n(.*?)^```", page, re.M | re.S):
+        shown, *hexadecimal = block.strip().split("\n")
+        yield shown[0], shown[2:], bytes.fromhex("".join(hexadecimal))
+
+
+def test_the_examples_of_the_page_are_what_is_spoken(server):
+    """Each is CBOR as it says; each command is answered by a message of the shape that the page shows."""
+    shapes, commands = {}, []
+    for direction, shown, data in examples():
+        message = cbor.decode(data)
+        assert cbor.notation(message) == shown
+        (name, content), = message.items()
+        if direction == ">":
+            commands.append((name, content, data))
+        elif isinstance(content, dict):
+            shapes.setdefault(name, []).append(set(content))
+    assert len(commands) > 15 and len(shapes) > 15
+    two, listener = Two(server, bodies="inline"), Two(server)
+    log = cbor.decode(commands[0][2])["GetLogIndex"]["log_id"]
+    two.fine("Subscribe", subscription_id=log)
+    listener.fine("Subscribe", subscription_id=log)
+    publication = two.fine("SubmitPublication", subscription_id=log, submission=b"Hi")["publication_id"]
+    listener.hear("Issue")
+    for name, content, data in commands:
+        content = dict(content)
+        content.setdefault("request_id", 99)
+        if "entries" in content:
+            content["entries"] = [publication, bytes(16)]
+        two.say(name, **content)
+        while True:
+            (answer, told), = two.hear().items()
+            assert answer in shapes, told
+            optional = {"user", "position", "lost", "top", "request_id"}
+            assert any(shape - optional == set(told) - optional for shape in shapes[answer]), (answer, told)
+            if told.get("request_id") == content["request_id"]:
+                break
+        if answer == "Error":  # Only what the commands before have undone.
+            assert told["code"] in ("not_found", "invalid"), (name, told)
+    two.close(), listener.close()

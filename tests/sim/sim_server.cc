@@ -1,5 +1,7 @@
 #include "sim/sim_server.h"
 
+#include "base/check.h"
+#include "protocol/topic_json.h"
 #include "server/part_options.h"
 
 namespace carillon {
@@ -41,8 +43,9 @@ SimRooms::SimRooms(SimCore& core, Shard& shard, Routes& routes)
                .text_options = {.refuse_unknown_types = core.options.native.refuse_unknown_types},
                .message_bytes_max = core.options.limits.message_bytes,
                .common = core.bayeux}),
-      api_(core.hub, shard.loop(), access_, identify(), api_options(core.options),
-           {.version = CARILLON_VERSION, .limits = core.options.limits}) {
+      api_(core.hub, shard.loop(), access_, identify(),
+           {.directory = core.topics, .subscriptions = core.durable_subscriptions, .random = core.random},
+           api_options(core.options), {.version = CARILLON_VERSION, .limits = core.options.limits}) {
   native_.add_routes(routes);
   sse_.add_routes(routes);
   phoenix_.add_routes(routes);
@@ -54,13 +57,30 @@ Identify SimRooms::identify() {
   return [this](const Exchange& exchange, std::string_view token) { return identifier_.identify(exchange, token); };
 }
 
+namespace {
+
+std::unique_ptr<LogEngine> open_log(SimCore& core, SimWorld& world) {
+  if (core.options.engine.kind != "log") return nullptr;
+  LogEngineOptions options = log_engine_options(core.options, core.rules);
+  options.readers = 0;
+  auto log = LogEngine::open(core.disk, world.clock(), core.random, core.memory, options);
+  CHECK(log);
+  return *std::move(log);
+}
+
+}  // namespace
+
 SimCore::SimCore(SimWorld& world, const ServerOptions& server_options, std::size_t loops)
     : options(server_options),
       random(world.random().next_u64()),
       rules(options.channels),
       policy(rules),
-      engine(world.clock(), random, engine_options(options, rules)),
-      hub(engine, world.clock(), policy, hub_options(options, rules)),
+      disk(world.random().next_u64()),
+      memory(world.clock(), random, memory_engine_options(options, rules)),
+      log(open_log(*this, world)),
+      hub(log == nullptr ? static_cast<Engine&>(memory) : *log, world.clock(), policy, hub_options(options, rules)),
+      durable_subscriptions(hub.engine().state(), world.clock(), {}),
+      topics(hub, durable_subscriptions, topic_change_json),
       bayeux(options.bayeux, {}, loops) {}
 
 SimServer::SimServer(SimWorld& world, const ServerOptions& options, std::size_t loops)
@@ -86,7 +106,8 @@ SimServer::~SimServer() {
 }
 
 void SimServer::expire() {
-  core_.engine.expire();
+  core_.memory.expire();
+  if (core_.log != nullptr) core_.log->tick();
   lanes_.front().loop->schedule(*expire_timer_, kExpirePeriod);
 }
 

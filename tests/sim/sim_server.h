@@ -4,11 +4,15 @@
 #include <memory>
 #include <vector>
 
+#include "base/simulated_disk.h"
 #include "carillon/server_options.h"
+#include "engine/log/log_engine.h"
 #include "engine/memory/memory_engine.h"
 #include "feature/api/api_room.h"
+#include "hub/durable_subscriptions.h"
 #include "hub/hub.h"
 #include "hub/shard.h"
+#include "hub/topic_directory.h"
 #include "protocol/bayeux/bayeux.h"
 #include "protocol/native/native.h"
 #include "protocol/phoenix/phoenix.h"
@@ -28,8 +32,12 @@ struct SimCore {
   SimRandom random;
   const ChannelRules rules;
   const ChannelPolicy policy;
-  MemoryEngine engine;
+  SimulatedDisk disk;
+  MemoryEngine memory;
+  std::unique_ptr<LogEngine> log;  // On the disk, without threads; null unless the options want it.
   Hub hub;
+  DurableSubscriptions durable_subscriptions;
+  TopicDirectory topics;
   PhoenixSiblings phoenix_siblings;
   BayeuxCommon bayeux;
 };

@@ -25,7 +25,8 @@ enum class Room {
 
 class Simulation {
  public:
-  explicit Simulation(std::uint64_t seed, bool with_transcript = false) : room_(static_cast<Room>(seed % 3)), world_(seed) {
+  explicit Simulation(std::uint64_t seed, bool with_transcript = false)
+      : room_(static_cast<Room>(seed % 3)), log_(seed % 4 == 3), world_(seed) {
     if (with_transcript) world_.keep_transcript();
     network_ = {.delay_max = random().between(0ms, 40ms),
                 .piece_bytes_max = random().chance(30) ? 0 : 1 + random().below(400),
@@ -59,6 +60,7 @@ class Simulation {
     ServerOptions options;
     options.channels = {{.match = "**", .history_count = 100'000}};
     options.limits.recover_publications_max = 100'000;
+    if (log_) options.engine = {.kind = "log", .data_dir = "/data"};
     if (room_ == Room::kAmple) return options;
     options.limits.outbox_bytes = 6000;
     if (room_ == Room::kClosing) options.limits.slow_consumer = SlowConsumer::kClose;
@@ -204,6 +206,7 @@ class Simulation {
   }
 
   const Room room_;
+  const bool log_;  // On a simulated disk, instead of memory.
   SimFaults faults_;
   SimWorld world_;
   SimNetworkOptions network_;

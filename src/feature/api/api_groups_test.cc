@@ -4,6 +4,7 @@
 #include "engine/memory/hub_double.h"
 #include "feature/api/api_room.h"
 #include "protocol/exchange_double.h"
+#include "protocol/topic_json.h"
 #include "wire/json/json_slicer.h"
 
 namespace carillon {
@@ -50,7 +51,15 @@ class ApiGroupsTest : public testing::Test {
 
   World world{World::Options{.loops = 2}};
   ApiAccess access;
-  ApiRoom room{*world.hub, *world.loops[0], access, [](const Exchange&, std::string_view) { return IdentityPtr(); }, {}, {}};
+  DurableSubscriptions subscriptions{world.engine.state(), world.clock, {}};
+  TopicDirectory topics{*world.hub, subscriptions, topic_change_json};
+  ApiRoom room{*world.hub,
+               *world.loops[0],
+               access,
+               [](const Exchange&, std::string_view) { return IdentityPtr(); },
+               {.directory = topics, .subscriptions = subscriptions, .random = world.random},
+               {},
+               {}};
   RoutesDouble routes;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utf8.h"
 #include "hub/epoch_text.h"
 #include "hub/topic_directory.h"
 #include "wire/cbor/cbor_json.h"
@@ -250,7 +251,7 @@ class InfotainerReader::Decoding {
     for (std::size_t i = 0; i < variants.size(); ++i) {
       if (variants[i].name == *name) return choose(i);
     }
-    return invalid(fmt::format("unknown variant `{}`, expected one of {}", *name, names_text(variants)));
+    return invalid(fmt::format("unknown variant `{}`, expected one of {}", readable_utf8(*name), names_text(variants)));
   }
 
   Result<void> choose(std::size_t index) {

@@ -15,13 +15,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Result<InfotainerCommand> first = one.read(message);
   const Result<InfotainerCommand> second = two.read(message);
   for (const auto* const command : {&first, &second}) {
-    if (!*command) CHECK(!command->error().text.empty());
+    if (!*command) CHECK(!command->error().text.empty() && is_utf8(command->error().text));
   }
   CHECK(one.request_id().empty());
   const std::string request_id(two.request_id());
   CHECK(request_id.size() <= kRequestIdBytesMax);
   if (!second) {
-    CHECK(check_cbor(infotainer_error(request_id, {second.error().kind, "text"})));
+    CHECK(check_cbor(infotainer_error(request_id, second.error())));
     return 0;
   }
   CHECK(check_cbor(message));

@@ -190,6 +190,9 @@ TEST_F(InfotainerCodecTest, FaultsHaveTheTextsOfTheOriginal) {
       {"6161",
        "unknown variant `a`, expected one of `GetLogIndex`, `GetLogEntries`, `Subscribe`, `Unsubscribe`, "
        "`SubmitPublication`"},
+      {"a141ffa0",
+       "unknown variant `\xEF\xBF\xBD`, expected one of `GetLogIndex`, `GetLogEntries`, `Subscribe`, `Unsubscribe`, "
+       "`SubmitPublication`"},
       {"69537562736372696265", "invalid type: unit variant, expected struct variant"},
       {"02", "invalid type: unit variant, expected struct variant"},
       {"09", "invalid value: integer `9`, expected variant index 0 <= i < 5"},

@@ -115,6 +115,7 @@ void InfotainerDialog::on_resumed(const Asked& asked, const Result<Subscribed>& 
     if (!outcome->positions.empty()) told.position = outcome->positions.front().position;
     // What was missed follows and is counted by `heard` once it is on its way. Where nothing was known, it begins here.
     if (!subscription->position || !outcome->recovered) subscription->position = told.position;
+    subscription->answered = true;
     if (is_two()) send(infotainer_resumed(told));
     topics().ensure({.id = asked.log, .name = session_id_.text(), .creator = creator()}, Millis(desk_.common().options.expiry),
                     [](const Result<bool>&) {});
@@ -277,11 +278,18 @@ void InfotainerDialog::on_own_subscribed(const Result<Subscribed>& outcome) {
   if (operation_->position) told.recovered = outcome->recovered;
   if (!outcome->positions.empty()) told.position = outcome->positions.front().position;
   Subscription* const subscription = find(log);
-  if (subscription != nullptr && !outcome->already && !(told.recovered && *told.recovered)) {
+  if (subscription != nullptr) subscription->answered = true;
+  if (is_two() && subscription != nullptr && told.position && !told.recovered.value_or(false)) {
     subscription->position = told.position;
-    keep_heard([](const Result<void>&) {});
+    if (!operation_->position) keep_beginning(*subscription);
   }
   finish(infotainer_subscribed(operation_->request_id, told));
+}
+
+// A new subscription begins here, whatever happens to the server from now on.
+void InfotainerDialog::keep_beginning(Subscription& subscription) {
+  subscription.kept = subscription.position;
+  desk_.common().durable.heard(subscriber_, {{subscription.channel, subscription.kept}}, [](const Result<void>&) {});
 }
 
 void InfotainerDialog::unsubscribe(const InfotainerCommand& command) {
@@ -334,12 +342,26 @@ void InfotainerDialog::publish(const InfotainerCommand& command) {
 
 void InfotainerDialog::on_log_known(Result<bool> known) {
   if (!known) return fail(known.error());
-  if (!*known) {
-    desk_.common().unknown.fetch_add(1, std::memory_order_relaxed);
-    if (!is_two()) return finish();  // As the original: dropped without a word.
-    return fail({ErrorKind::kNotFound, "Subscription not found"});
+  if (*known) {
+    desk_.note_known(operation_->id);
+    return publish_operation();
   }
-  desk_.note_known(operation_->id);
+  // Maybe somebody listens by another protocol. Of all names that begin with this one, it comes first.
+  desk_.shard().hub().list_channels(desk_.loop(), topic_channel(operation_->id), {}, 1,
+                                    desk_.answer(serial_, &InfotainerDialog::on_listeners));
+}
+
+void InfotainerDialog::on_listeners(Result<std::vector<Hub::ChannelInfo>> channels) {
+  if (!channels) return fail(channels.error());
+  const bool heard =
+      !channels->empty() && channels->front().record.name == topic_channel(operation_->id) && channels->front().subscribers > 0;
+  if (heard) return publish_operation();
+  desk_.common().unknown.fetch_add(1, std::memory_order_relaxed);
+  if (!is_two()) return finish();  // As the original: dropped without a word.
+  fail({ErrorKind::kNotFound, "Subscription not found"});
+}
+
+void InfotainerDialog::publish_operation() {
   send_draft(*std::move(operation_->draft), operation_->request_id, operation_->id);
   finish();
 }
@@ -445,6 +467,7 @@ void InfotainerDialog::renew() {
 
 // What was written for the loop's clients less what still waits for this one; or what the client says.
 std::optional<Position> InfotainerDialog::heard(const Subscription& subscription) {
+  if (!subscription.answered) return subscription.kept;
   if (subscription.acked) return subscription.acked;
   const std::optional<Position> top = desk_.tops().top(subscription.channel);
   if (!top) return subscription.position;

@@ -63,6 +63,7 @@ class InfotainerDialog final : public Dialog, private SessionClient {
     std::optional<Position> position;  // Where it began.
     std::optional<Position> acked;     // As the client says it; from then on only that counts.
     std::optional<Position> kept;      // As the store knows it.
+    bool answered = false;             // By the hub: until then nothing is heard here, whatever others on the loop hear.
   };
   // A publish or a subscription of old that waits for the hub.
   struct Asked {
@@ -114,11 +115,14 @@ class InfotainerDialog final : public Dialog, private SessionClient {
   void on_ensured(Result<bool> made);
   void on_kept(Result<void> kept);
   void on_own_subscribed(const Result<Subscribed>& outcome);
+  void keep_beginning(Subscription& subscription);
   void unsubscribe(const InfotainerCommand& command);
   void on_forgotten(Result<bool> had);
   void on_left(Result<void> left);
   void publish(const InfotainerCommand& command);
   void on_log_known(Result<bool> known);
+  void on_listeners(Result<std::vector<Hub::ChannelInfo>> channels);
+  void publish_operation();
   void send_draft(Draft draft, std::string request_id, const Uuid& log);
   void ack(const InfotainerCommand& command);
   void list_subscriptions(const InfotainerCommand& command);
