@@ -212,6 +212,36 @@ def test_metrics_count_groups(server):
         assert f"\n{line}\n" in text, line
 
 
+@pytest.mark.parametrize("durability", ["sync", "interval"])
+def test_a_killed_server_knows_its_groups_again(start, tmp_path, durability):
+    file = tmp_path / "carillon.toml"
+    file.write_text(KEPT + f'durability = "{durability}"\n')
+    keeping = ["--config", str(file), "--data", str(tmp_path / "data"), "--loops", "2"]
+    server = start(*keeping)
+    worker = Worker(server, in_flight=3, deliveries_max=2)
+    for number in range(6):
+        server.publish("jobs", data=number)
+    got = [worker.next() for _ in range(3)]
+    assert worker.settle("ack", got[1]["delivery"])["settled"] == 1
+    fourth = worker.next()
+    assert worker.settle("nack", fourth["delivery"], delay_ms=60000)["settled"] == 1
+    (taken,) = take(server)
+    server.kill()
+
+    server = start(*keeping)
+    told = group(server)
+    assert (told["offset"], told["lag"], told["acked"], told["deliveries_max"]) == (0, 5, 1, 2)
+    assert over_http(server, "ack", got[0]["delivery"]).status == 200, "not delivered anew: a late one counts, over the restart too"
+    assert over_http(server, "ack", got[1]["delivery"]).status == 409, "it was settled"
+    again = Worker(server)
+    heard = again.next()
+    assert (heard["data"], heard["attempt"]) == (2, 2)
+    assert over_http(server, "ack", got[2]["delivery"]).status == 409, "it was delivered anew"
+    assert again.settle("ack", heard["delivery"])["settled"] == 1
+    assert over_http(server, "ack", taken["delivery"]).status == 200, "what was taken stays with who took it"
+    wait_until(lambda: group(server)["in_flight"] == len(again.delivered))
+
+
 def test_sub_with_a_group_shares_and_acknowledges(server, launch):
     subs = [launch("sub", "--url", server.url, "jobs", "--group", "workers", "--since-beginning") for _ in range(2)]
     wait_until(lambda: [each["members"] for each in server.get("/api/groups").json["groups"]] == [2])
