@@ -13,6 +13,7 @@ void add_sub_command(CLI::App& program);
 void add_history_command(CLI::App& program);
 void add_presence_command(CLI::App& program);
 void add_infotainer_command(CLI::App& program);
+void add_log_command(CLI::App& program);
 void add_token_command(CLI::App& program);
 void add_check_config_command(CLI::App& program);
 void add_version_command(CLI::App& program);

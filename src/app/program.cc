@@ -48,6 +48,7 @@ int run_program(int argc, const char* const* argv) {
   add_history_command(program);
   add_presence_command(program);
   add_infotainer_command(program);
+  add_log_command(program);
   add_token_command(program);
   add_check_config_command(program);
   add_bench_command(program);

@@ -216,8 +216,8 @@ def test_metrics_count_groups(server):
 def test_a_killed_server_knows_its_groups_again(start, tmp_path, durability):
     file = tmp_path / "carillon.toml"
     file.write_text(KEPT + f'durability = "{durability}"\n')
-    keeping = ["--config", str(file), "--data", str(tmp_path / "data"), "--loops", "2"]
-    server = start(*keeping)
+    keeping = ["--config", str(file), "--loops", "2"]
+    server = start(*keeping, data=tmp_path / "data")
     worker = Worker(server, in_flight=3, deliveries_max=2)
     for number in range(6):
         server.publish("jobs", data=number)
@@ -228,7 +228,7 @@ def test_a_killed_server_knows_its_groups_again(start, tmp_path, durability):
     (taken,) = take(server)
     server.kill()
 
-    server = start(*keeping)
+    server = start(*keeping, data=tmp_path / "data")
     told = group(server)
     assert (told["offset"], told["lag"], told["acked"], told["deliveries_max"]) == (0, 5, 1, 2)
     assert over_http(server, "ack", got[0]["delivery"]).status == 200, "not delivered anew: a late one counts, over the restart too"

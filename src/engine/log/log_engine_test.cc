@@ -27,6 +27,8 @@ class Heard final : public EngineEvents {
 
 class LogEngineTest : public testing::Test {
  protected:
+  explicit LogEngineTest(std::uint64_t seed = 1) : disk_(seed) {}
+
   Result<void> try_open() {
     LogEngineOptions options;
     options.store.directory = "/log";
@@ -105,7 +107,7 @@ class LogEngineTest : public testing::Test {
   std::size_t write_buffer_bytes_ = 1u << 20;
   FixedClock clock_;
   SeededRandom random_{1};
-  SimulatedDisk disk_{1};
+  SimulatedDisk disk_;
   MemoryEngine memory_{clock_, random_, {}};
   Heard heard_;
   std::unique_ptr<LogEngine> engine_;
@@ -193,6 +195,125 @@ TEST_F(LogEngineTest, WhatWasAnsweredAfterASyncSurvivesALossOfPower) {
   }
   EXPECT_GT(said, 100u);
 }
+
+// Everything at once, from a seed, on a disk that loses power: publishes of every durability with and without idempotency keys,
+// retention by count, removals, state. What must be there after a loss is what was written before the last synced write.
+class PowerLossTest : public LogEngineTest, public testing::WithParamInterface<std::uint64_t> {
+ protected:
+  struct Known {
+    std::uint64_t epoch = 0;
+    std::vector<std::string> payloads;                  // By offset, from 1; the last may be one that failed.
+    std::vector<std::pair<std::string, Receipt>> keys;  // Acknowledged.
+    std::uint64_t durable = 0;                          // The offset of the last that survives.
+    bool removing = false;                              // A removal failed: it may have happened.
+  };
+
+  PowerLossTest() : LogEngineTest(GetParam()) {}
+
+  void everything_so_far_survives() {
+    for (auto& [name, known] : channels_) known.durable = known.payloads.size();
+    state_durable_ = state_written_;
+  }
+  void publish_one(const std::string& channel) {
+    Known& known = channels_[channel];
+    const std::string payload = std::to_string(++said_) + std::string(choose_() % 1500, '.');
+    const std::string key = choose_() % 3 == 0 ? "key " + std::to_string(said_) : "";
+    const Result<Receipt> receipt = try_publish(channel, payload, key);
+    known.payloads.push_back(payload);
+    if (!receipt) return;
+    ASSERT_FALSE(receipt->repeated);
+    if (known.payloads.size() == 1) known.epoch = receipt->position->epoch;
+    ASSERT_EQ(receipt->position, (Position{known.epoch, known.payloads.size()}));
+    if (!key.empty()) known.keys.emplace_back(key, *receipt);
+    if (channel.starts_with("synced")) everything_so_far_survives();
+  }
+  void change_state() {
+    const bool synced = choose_() % 2 == 0;
+    if (change({{.key = "state", .value = std::to_string(++state_written_)}}, synced) && synced) everything_so_far_survives();
+  }
+  void remove_one(const std::string& channel) {
+    Known& known = channels_[channel];
+    bool removed = false;
+    engine_->remove_history(channel, [&removed](const Result<void>& outcome) { removed = outcome.has_value(); });
+    if (!removed) {
+      known.removing = true;
+    } else if (!known.payloads.empty()) {
+      known = {};
+      everything_so_far_survives();
+    }
+  }
+  void let_the_interval_pass() {
+    pass(200);
+    if (!disk_.has_power()) return;
+    for (auto& [name, known] : channels_) {
+      if (name.starts_with("interval")) known.durable = known.payloads.size();
+    }
+  }
+  void do_something() {
+    static const std::vector<std::string> kChannels = {"synced", "synced too", "interval", "unsynced", "unsynced too"};
+    const std::string& channel = kChannels[choose_() % kChannels.size()];
+    const std::uint64_t what = choose_() % 100;
+    if (what < 2) return remove_one(channel);
+    if (what < 5) return let_the_interval_pass();
+    if (what < 15) return change_state();
+    publish_one(channel);
+  }
+
+  void check(const std::string& name, Known& known) {
+    SCOPED_TRACE("channel " + name);
+    const HistoryPage page = history({.channel = name, .count_max = 1'000'000});
+    if (page.top->epoch != known.epoch && known.removing) known = {.epoch = page.top->epoch};
+    known.removing = false;
+    const std::uint64_t top = page.top->offset;
+    if (known.payloads.empty() || top == 0) known.epoch = page.top->epoch;
+    ASSERT_EQ(page.top->epoch, known.epoch);
+    ASSERT_GE(top, known.durable);
+    ASSERT_LE(top, known.payloads.size());
+    ASSERT_EQ(page.publications.size(), std::min<std::uint64_t>(top, rule_.count_max));
+    for (std::size_t i = 0; i < page.publications.size(); ++i) {
+      const std::uint64_t offset = top - page.publications.size() + 1 + i;
+      ASSERT_EQ(page.publications[i]->position, (Position{known.epoch, offset}));
+      ASSERT_EQ(page.publications[i]->payload.view(), known.payloads[offset - 1]);
+    }
+    known.payloads.resize(top);
+    known.durable = top;  // It was read from the disk.
+    std::erase_if(known.keys, [top](const auto& key) { return key.second.position->offset > top; });
+    for (std::size_t i = known.keys.size() < 10 ? 0 : known.keys.size() - 10; i < known.keys.size(); ++i) {
+      const Receipt again = publish(name, "again", known.keys[i].first);
+      ASSERT_TRUE(again.repeated);
+      ASSERT_EQ(again.id, known.keys[i].second.id);
+    }
+  }
+  void check_all() {
+    for (auto& [name, known] : channels_) check(name, known);
+    const std::optional<std::string> value = state("state");
+    const std::uint64_t kept = value ? std::stoull(*value) : 0;
+    ASSERT_GE(kept, state_durable_);
+    ASSERT_LE(kept, state_written_);
+    state_durable_ = state_written_ = kept;
+  }
+
+  std::mt19937_64 choose_{GetParam()};
+  std::map<std::string, Known> channels_;
+  std::uint64_t said_ = 0, state_written_ = 0, state_durable_ = 0;
+};
+
+TEST_P(PowerLossTest, WhatWasSyncedIsThereWithoutHolesAndOpeningIsNeverRefused) {
+  rule_.count_max = 60;
+  write_buffer_bytes_ = 64u << 10;  // So that logs follow each other.
+  open();
+  for (int life = 0; life < 12; ++life) {
+    SCOPED_TRACE("life " + std::to_string(life));
+    disk_.lose_power_before_change(1 + choose_() % 700);
+    while (disk_.has_power() && !HasFatalFailure()) do_something();
+    lose_power();
+    if (HasFatalFailure()) return;
+    check_all();
+    if (HasFatalFailure()) return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, PowerLossTest, testing::Range<std::uint64_t>(1, 9));
 
 TEST_F(LogEngineTest, WhatTheIntervalSyncedSurvivesALossOfPower) {
   open();

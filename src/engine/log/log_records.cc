@@ -102,19 +102,34 @@ Result<std::optional<std::string_view>> LogRecords::next() {
 }
 
 // What is damaged may be a length, so any byte may begin the next record.
-Result<bool> LogRecords::another_follows() {
+Result<std::optional<std::uint64_t>> LogRecords::find_another() {
   for (std::uint64_t offset = offset_; offset < size_; ++offset) {
     if (const Result<void> loaded = load_block(offset); !loaded) return loaded.error();
     const std::size_t place = offset - *block_start_;
-    if (place >= block_.size()) return false;
+    if (place >= block_.size()) break;
     const Fragment fragment = fragment_at(place);
     if (fragment.found != Found::kFragment || (fragment.type != kWhole && fragment.type != kFirst)) continue;
     LogRecords behind(file_, size_, log_number_, offset);
     const Result<std::optional<std::string_view>> record = behind.next();
     if (!record) return record.error();
-    if (*record) return true;
+    if (*record) return std::optional(offset);
   }
-  return false;
+  return std::optional<std::uint64_t>();
+}
+
+Result<bool> LogRecords::another_follows() {
+  const Result<std::optional<std::uint64_t>> found = find_another();
+  if (!found) return found.error();
+  return found->has_value();
+}
+
+Result<bool> LogRecords::skip_to_another() {
+  const Result<std::optional<std::uint64_t>> found = find_another();
+  if (!found) return found.error();
+  if (!*found) return false;
+  offset_ = **found;
+  within_record_ = false;
+  return true;
 }
 
 }  // namespace carillon

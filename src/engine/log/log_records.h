@@ -41,6 +41,8 @@ class LogRecords {
 
   // Once next() has answered nothing: is there a whole record anywhere behind?
   Result<bool> another_follows();
+  // The same, and next() goes on with that record.
+  Result<bool> skip_to_another();
 
  private:
   enum class Found { kFragment, kPadding, kNothing, kStale, kIncomplete, kDamaged };
@@ -51,6 +53,7 @@ class LogRecords {
     std::string_view payload;
   };
 
+  Result<std::optional<std::uint64_t>> find_another();
   Result<void> load_block(std::uint64_t offset);
   Fragment fragment_at(std::size_t place) const;
   bool block_is_cut() const { return block_.size() < kBlockSize; }

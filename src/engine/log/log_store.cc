@@ -6,15 +6,18 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
+#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <cstdio>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "engine/log/cut_files.h"
 #include "engine/log/rocks_files.h"
 #include "engine/log/torn_tail.h"
 
@@ -75,6 +78,19 @@ std::string end_of(std::string_view prefix) {
   return end;
 }
 
+class ChangedChannels final : public rocksdb::WriteBatch::Handler {
+ public:
+  rocksdb::Status PutCF(std::uint32_t family, const rocksdb::Slice& key, const rocksdb::Slice&) override {
+    if (family == kChannels) names.push_back(key.ToString());
+    return rocksdb::Status::OK();
+  }
+  rocksdb::Status DeleteCF(std::uint32_t family, const rocksdb::Slice& key) override { return PutCF(family, key, {}); }
+  rocksdb::Status DeleteRangeCF(std::uint32_t, const rocksdb::Slice&, const rocksdb::Slice&) override {
+    return rocksdb::Status::OK();
+  }
+  std::vector<std::string> names;
+};
+
 // RocksDB's own lines: what is wrong, for our log; the rest for who debugs.
 class StoreLog final : public rocksdb::Logger {
  public:
@@ -125,10 +141,32 @@ class DropOldReceipts final : public rocksdb::CompactionFilter {
 
 }  // namespace
 
+std::string unfinished_path(const std::string& directory) {
+  return directory + "/unfinished";
+}
+
+std::optional<PublicationKey> read_publication_key(std::string_view key) {
+  if (key.size() != 16) return std::nullopt;
+  return PublicationKey{read_big_endian(key), read_big_endian(key.substr(8))};
+}
+
+std::optional<ReceiptKey> read_receipt_key(std::string_view key) {
+  const std::size_t end = key.find('\0');
+  if (end == std::string_view::npos) return std::nullopt;
+  return ReceiptKey{key.substr(0, end), key.substr(end + 1)};
+}
+
+std::vector<std::string> channels_changed_by(std::string_view log_record) {
+  ChangedChannels changed;
+  static_cast<void>(rocksdb::WriteBatch(std::string(log_record)).Iterate(&changed));
+  return std::move(changed.names);
+}
+
 struct LogStore::Database {
   std::string directory;
   const Clock* clock = nullptr;
   std::unique_ptr<FileLock> lock;
+  std::unique_ptr<CutFiles> cut_files;  // Only reading.
   std::unique_ptr<rocksdb::Env> env;
   std::unique_ptr<DropExpired> drop_expired;
   std::unique_ptr<DropOldReceipts> drop_receipts;
@@ -171,6 +209,8 @@ void check(const rocksdb::Status& status) {
 
 // Below it each publication is erased by itself; a range costs every later reader a little until files are rewritten.
 constexpr std::uint64_t kEraseRangeFrom = 1024;
+// Of one batch, when much is copied.
+constexpr std::size_t kCopiedBytes = 4u << 20;
 
 }  // namespace
 
@@ -228,6 +268,10 @@ void LogBatch::put_beginnings(std::uint64_t next_number, std::uint64_t epoch) {
   check(batch_->Put(store_.database_->families[kDefault], slice(kBeginningsKey), value_));
 }
 
+void LogBatch::erase(LogFamily family, std::string_view key) {
+  check(batch_->Delete(store_.database_->families[static_cast<std::size_t>(family)], slice(key)));
+}
+
 bool LogBatch::empty() const {
   return batch_->Count() == 0;
 }
@@ -278,76 +322,191 @@ rocksdb::DBOptions database_options(rocksdb::Env* env) {
   return options;
 }
 
-}  // namespace
+// What opening needs beside the files.
+struct Opening {
+  rocksdb::DBOptions database;
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+};
 
-Result<std::unique_ptr<LogStore>> LogStore::open(Files& files, const Clock& clock, Random& random,
-                                                 const LogStoreOptions& options) {
-  std::unique_ptr<LogStore> store(new LogStore);
-  store->database_ = std::make_unique<Database>();
-  Database& database = *store->database_;
-  database.directory = options.directory;
-  database.clock = &clock;
-  if (const Result<FileInfo> info = files.info(options.directory); !info) {
-    if (info.error().kind != ErrorKind::kNotFound) return info.error();
-    if (!options.make) return Error{ErrorKind::kNotFound, fmt::format("there is no log in {}", options.directory)};
-    if (const Result<void> made = files.make_directory(options.directory); !made) return made.error();
-    if (const Result<void> synced = files.sync_directory(parent_of(options.directory)); !synced) return synced.error();
-  } else if (!info->directory) {
-    return Error{ErrorKind::kInvalid, fmt::format("{} is a file; the log needs a directory", options.directory)};
-  }
-  if (!options.make && !files.info(options.directory + "/CURRENT")) {
-    return Error{ErrorKind::kNotFound, fmt::format("there is no log in {}", options.directory)};
-  }
-  Result<std::unique_ptr<FileLock>> lock = files.lock(options.directory + "/carillon.lock");
-  if (!lock && lock.error().kind == ErrorKind::kConflict) {
-    return Error{ErrorKind::kConflict,
-                 fmt::format("another server uses the log in {}; stop it, or give this one a directory of its own (--data)",
-                             options.directory)};
-  }
-  if (!lock) return lock.error();
-  database.lock = *std::move(lock);
+struct Filters {
+  const rocksdb::CompactionFilter* keys;
+  const rocksdb::CompactionFilter* state;
+};
 
-  Result<TailReport> tail = cut_torn_tail(files, options.directory);
-  if (!tail && tail.error().kind == ErrorKind::kCorrupt)
-    return database.error_of(rocksdb::Status::Corruption(tail.error().text));
-  if (!tail) return tail.error();
-  for (const TailCut& cut : tail->cuts) {
-    log_warning("the log ended in an unfinished write, which was cut off bytes={} file={} offset={}", cut.bytes, cut.file,
-                cut.offset);
-  }
-
-  database.env = make_rocks_env(files);
-  database.drop_expired = std::make_unique<DropExpired>(clock);
-  database.drop_receipts = std::make_unique<DropOldReceipts>(clock, options.key_ms);
+Opening opening(rocksdb::Env* env, const LogStoreOptions& options, const Filters& filters) {
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.cache_bytes);
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  Opening made{database_options(env), {}};
   for (std::uint32_t family = 0; family < kFamilies; ++family) {
     rocksdb::ColumnFamilyOptions column;
     column.write_buffer_size = family == kPublications ? options.write_buffer_bytes : 8u << 20;
     column.max_write_buffer_number = 3;
     column.level_compaction_dynamic_level_bytes = true;
     column.compression = rocksdb::kNoCompression;
-    if (family == kKeys) column.compaction_filter = database.drop_receipts.get();
-    if (family == kState) column.compaction_filter = database.drop_expired.get();
+    if (family == kKeys) column.compaction_filter = filters.keys;
+    if (family == kState) column.compaction_filter = filters.state;
     if (family == kKeys || family == kState) column.periodic_compaction_seconds = 24 * 60 * 60;
     column.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(cache, family != kPublications)));
-    descriptors.emplace_back(kFamilyNames[family], column);
+    made.families.emplace_back(kFamilyNames[family], column);
   }
+  return made;
+}
+
+Error no_log_in(const std::string& directory) {
+  return {ErrorKind::kNotFound, fmt::format("there is no log in {}", directory)};
+}
+
+// kCorrupt with what the file says, if there is one.
+Result<void> refuse_unfinished(Files& files, const std::string& directory) {
+  const std::string path = unfinished_path(directory);
+  const Result<std::unique_ptr<FileForReading>> file = files.read_from(path);
+  if (!file && file.error().kind == ErrorKind::kNotFound) return {};
+  if (!file) return file.error();
+  std::string text(1024, '\0');
+  const Result<std::size_t> got = (*file)->read(0, text);
+  if (!got) return got.error();
+  text.resize(*got);
+  return Error{ErrorKind::kCorrupt, text.substr(0, text.find('\n'))};
+}
+
+// RocksDB would take a directory without the file that leads to all others for an empty one, and remove what is in it.
+Result<void> refuse_headless(Files& files, const std::string& directory) {
+  const Result<std::vector<std::string>> names = files.list(directory);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    if (!name.ends_with(".sst") && !name.ends_with(".log")) continue;
+    return Error{
+        ErrorKind::kCorrupt,
+        fmt::format("the log in {0} is damaged: {1} is there, but the file CURRENT is missing; `carillon log check {0} "
+                    "--repair` keeps what is whole",
+                    directory, name)};
+  }
+  return {};
+}
+
+// The directory is there, and a log in it unless one may be made.
+Result<void> prepare_directory(Files& files, const LogStoreOptions& options) {
+  const bool make = options.make && !options.only_read;
+  if (const Result<FileInfo> info = files.info(options.directory); !info) {
+    if (info.error().kind != ErrorKind::kNotFound) return info.error();
+    if (!make) return no_log_in(options.directory);
+    if (Result<void> made = files.make_directory(options.directory); !made) return made;
+    if (Result<void> synced = files.sync_directory(parent_of(options.directory)); !synced) return synced;
+  } else if (!info->directory) {
+    return Error{ErrorKind::kInvalid, fmt::format("{} is a file; the log needs a directory", options.directory)};
+  }
+  if (!options.unfinished) {
+    if (Result<void> finished = refuse_unfinished(files, options.directory); !finished) return finished;
+  }
+  if (files.info(options.directory + "/CURRENT")) return {};
+  if (Result<void> empty = refuse_headless(files, options.directory); !empty) return empty;
+  return make ? Result<void>() : no_log_in(options.directory);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FileLock>> LogStore::lock(Files& files, const std::string& directory) {
+  Result<std::unique_ptr<FileLock>> lock = files.lock(directory + "/carillon.lock");
+  if (lock || lock.error().kind != ErrorKind::kConflict) return lock;
+  return Error{
+      ErrorKind::kConflict,
+      fmt::format("another server uses the log in {}; stop it, or give this one a directory of its own (--data)", directory)};
+}
+
+Result<std::unique_ptr<LogStore>> LogStore::open(Files& files, const Clock& clock, Random& random,
+                                                 const LogStoreOptions& options) {
+  if (const Result<void> prepared = prepare_directory(files, options); !prepared) return prepared.error();
+  Result<std::unique_ptr<FileLock>> lock = LogStore::lock(files, options.directory);
+  if (!lock) return lock.error();
+  std::unique_ptr<LogStore> store(new LogStore);
+  store->database_ = std::make_unique<Database>();
+  Database& database = *store->database_;
+  database.directory = options.directory;
+  database.clock = &clock;
+  database.lock = *std::move(lock);
+  if (const Result<void> cut = store->cut_tail(files, options.only_read); !cut) return cut.error();
+  if (const Result<void> opened = store->open_database(files, options); !opened) return opened.error();
+  if (const Result<void> read = store->read_beginnings(random, options.only_read); !read) return read.error();
+  return store;
+}
+
+Result<void> LogStore::cut_tail(Files& files, bool only_read) {
+  Database& database = *database_;
+  Result<TailReport> tail = only_read ? find_torn_tail(files, database.directory) : cut_torn_tail(files, database.directory);
+  if (!tail && tail.error().kind == ErrorKind::kCorrupt) {
+    return database.error_of(rocksdb::Status::Corruption(tail.error().text));
+  }
+  if (!tail) return tail.error();
+  if (only_read) {
+    database.cut_files = std::make_unique<CutFiles>(files, std::move(tail->cuts));
+    return {};
+  }
+  for (const TailCut& cut : tail->cuts) {
+    log_warning("the log ended in an unfinished write, which was cut off bytes={} file={} offset={}", cut.bytes, cut.file,
+                cut.offset);
+  }
+  return {};
+}
+
+Result<void> LogStore::open_database(Files& files, const LogStoreOptions& options) {
+  Database& database = *database_;
+  database.env = make_rocks_env(options.only_read ? *database.cut_files : files);
+  database.drop_expired = std::make_unique<DropExpired>(*database.clock);
+  database.drop_receipts = std::make_unique<DropOldReceipts>(*database.clock, options.key_ms);
+  const Opening how = opening(database.env.get(), options, {database.drop_receipts.get(), database.drop_expired.get()});
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   const rocksdb::Status status =
-      rocksdb::DB::Open(database_options(database.env.get()), options.directory, descriptors, &handles, &db);
+      options.only_read ? rocksdb::DB::OpenForReadOnly(how.database, options.directory, how.families, &handles, &db)
+                        : rocksdb::DB::Open(how.database, options.directory, how.families, &handles, &db);
   if (!status.ok()) return database.error_of(status);
   database.db.reset(db);
   std::copy(handles.begin(), handles.end(), database.families.begin());
   for (std::uint32_t family = 0; family < kFamilies; ++family) CHECK(database.families[family]->GetID() == family);
-  if (const Result<void> read = store->read_beginnings(random); !read) return read.error();
-  return store;
+  return {};
+}
+
+Result<void> LogStore::read_tables(Files& files, const std::string& directory, LogStore& into) {
+  Database database;
+  database.directory = directory;
+  database.env = make_rocks_env(files);
+  Opening how = opening(database.env.get(), {}, {nullptr, nullptr});
+  rocksdb::Status status = rocksdb::RepairDB(directory, how.database, how.families);
+  if (!status.ok()) return database.error_of(status);
+  // Of a family without tables it knows nothing.
+  std::vector<std::string> names;
+  status = rocksdb::DB::ListColumnFamilies(how.database, directory, &names);
+  if (!status.ok()) return database.error_of(status);
+  std::erase_if(how.families, [&names](const auto& family) { return std::ranges::count(names, family.name) == 0; });
+  rocksdb::DB* db = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  status = rocksdb::DB::Open(how.database, directory, how.families, &handles, &db);
+  if (!status.ok()) return database.error_of(status);
+  database.db.reset(db);
+  std::copy(handles.begin(), handles.end(), database.families.begin());
+  for (std::size_t i = 0; i < handles.size(); ++i) {
+    const std::size_t family = std::ranges::find(kFamilyNames, handles[i]->GetName()) - kFamilyNames.begin();
+    if (family == kFamilies) continue;
+    if (Result<void> copied = into.copy_family(database, handles[i], family); !copied) return copied;
+  }
+  return {};
+}
+
+Result<void> LogStore::copy_family(const Database& from, rocksdb::ColumnFamilyHandle* source, std::size_t family) {
+  LogBatch batch(*this);
+  const std::unique_ptr<rocksdb::Iterator> entry(from.db->NewIterator({}, source));
+  for (entry->SeekToFirst(); entry->Valid(); entry->Next()) {
+    check(batch.batch_->Put(database_->families[family], entry->key(), entry->value()));
+    if (batch.bytes() < kCopiedBytes) continue;
+    if (Result<void> written = write(batch, false); !written) return written;
+    batch.clear();
+  }
+  if (!entry->status().ok()) return from.error_of(entry->status());
+  return write(batch, false);
 }
 
 LogStore::~LogStore() = default;
 
-Result<void> LogStore::read_beginnings(Random& random) {
+Result<void> LogStore::read_beginnings(Random& random, bool only_read) {
   run_ = static_cast<std::uint32_t>(random.next_u64());
   const Database& database = *database_;
   std::string format, beginnings;
@@ -365,6 +524,7 @@ Result<void> LogStore::read_beginnings(Random& random) {
     return {};
   }
   if (!status.IsNotFound()) return database.error_of(status);
+  if (only_read) return database.error_of(rocksdb::Status::Corruption("it does not say its format"));
   epoch_ = random.next_u64() >> 16 | 1;  // 48 bits: exact as a number wherever it may be read.
   LogBatch batch(*this);
   batch.put_beginnings(next_number_, epoch_);
@@ -378,6 +538,13 @@ Result<void> LogStore::write(LogBatch& batch, bool synced) {
   rocksdb::WriteOptions options;
   options.sync = synced;
   const rocksdb::Status status = database_->db->Write(options, batch.batch_.get());
+  if (!status.ok()) return database_->error_of(status);
+  return {};
+}
+
+Result<void> LogStore::write_again(std::string_view log_record) {
+  rocksdb::WriteBatch batch{std::string(log_record)};
+  const rocksdb::Status status = database_->db->Write({}, &batch);
   if (!status.ok()) return database_->error_of(status);
   return {};
 }
@@ -502,9 +669,40 @@ std::uint64_t LogStore::channel_count() const {
   return count;
 }
 
-Result<void> LogStore::verify() const {
-  const rocksdb::Status status = database_->db->VerifyChecksum();
-  if (!status.ok()) return database_->error_of(status);
+Result<void> LogStore::scan(LogFamily family, std::string_view prefix, const LogScanner& scanner) const {
+  const std::string end = end_of(prefix);
+  const rocksdb::Slice upper(end);
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  options.readahead_size = 2u << 20;
+  if (!end.empty()) options.iterate_upper_bound = &upper;
+  const auto iterator = database_->iterate(static_cast<Family>(family), options);
+  for (iterator->Seek(slice(prefix)); iterator->Valid(); iterator->Next()) {
+    if (!scanner(view(iterator->key()), view(iterator->value()))) break;
+  }
+  if (!iterator->status().ok()) return database_->error_of(iterator->status());
+  return {};
+}
+
+std::vector<LogTable> LogStore::tables() const {
+  std::vector<rocksdb::LiveFileMetaData> files;
+  database_->db->GetLiveFilesMetaData(&files);
+  std::vector<LogTable> tables;
+  for (const rocksdb::LiveFileMetaData& file : files) {
+    tables.push_back({database_->directory + file.name, file.column_family_name, file.size});
+  }
+  return tables;
+}
+
+Result<void> LogStore::verify(Files& files, const std::string& path) {
+  const std::unique_ptr<rocksdb::Env> env = make_rocks_env(files);
+  rocksdb::Options options;
+  options.env = env.get();
+  options.info_log = std::make_shared<StoreLog>();
+  rocksdb::SstFileReader reader(options);
+  rocksdb::Status status = reader.Open(path);
+  if (status.ok()) status = reader.VerifyChecksum();
+  if (!status.ok()) return Error{ErrorKind::kCorrupt, status.ToString()};
   return {};
 }
 

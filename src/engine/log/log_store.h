@@ -22,8 +22,9 @@
 #include "engine/log/log_record.h"
 
 namespace rocksdb {
+class ColumnFamilyHandle;
 class WriteBatch;
-}
+}  // namespace rocksdb
 
 namespace carillon {
 
@@ -33,7 +34,36 @@ struct LogStoreOptions {
   std::size_t write_buffer_bytes = 64u << 20;  // Publications in memory before they are sorted into a file.
   std::int64_t key_ms = 0;                     // Receipts of idempotency keys older than this may be dropped.
   bool make = true;                            // False: a directory without a log is refused with kNotFound.
+  bool only_read = false;                      // Nothing is changed on the disk but a lock; writing fails. Makes none either.
+  bool unfinished = false;                     // Opened by who is about to finish it: see unfinished_path().
 };
+
+// While this file is in the directory, what lies there is not a whole log yet; its first line says what to do.
+std::string unfinished_path(const std::string& directory);
+
+enum class LogFamily : std::uint8_t { kPublications = 1, kChannels, kKeys, kState };
+
+// One of the files that hold what is not in the write-ahead logs any more.
+struct LogTable {
+  std::string path;
+  std::string family;  // The column family's name.
+  std::uint64_t bytes = 0;
+};
+
+struct PublicationKey {
+  std::uint64_t channel_number = 0;
+  std::uint64_t offset = 0;
+};
+std::optional<PublicationKey> read_publication_key(std::string_view key);
+
+struct ReceiptKey {
+  std::string_view channel;
+  std::string_view key;
+};
+std::optional<ReceiptKey> read_receipt_key(std::string_view key);
+
+// The names of channels whose records a write-ahead log's record changes.
+std::vector<std::string> channels_changed_by(std::string_view log_record);
 
 // What is written together.
 class LogStore;
@@ -55,6 +85,9 @@ class LogBatch {
   // The first channel number that was never used, and the epoch of channels that begin from now on.
   void put_beginnings(std::uint64_t next_number, std::uint64_t epoch);
 
+  // An entry by the key it is stored under.
+  void erase(LogFamily family, std::string_view key);
+
   bool empty() const;
   std::size_t bytes() const;
   void clear();
@@ -66,6 +99,8 @@ class LogBatch {
   std::string value_;
 };
 
+// Entries as they are stored, in the order of their keys; false ends the scan.
+using LogScanner = std::function<bool(std::string_view key, std::string_view value)>;
 // Offsets and records of one channel in order; false ends the walk.
 using LogVisitor = std::function<bool(std::uint64_t offset, std::string_view record)>;
 
@@ -75,6 +110,10 @@ class LogStore {
   // tail), kInvalid (written by a newer version).
   static Result<std::unique_ptr<LogStore>> open(Files& files, const Clock& clock, Random& random,
                                                 const LogStoreOptions& options);
+  // Keeps every other process from opening it, as open() does. kConflict: one has.
+  static Result<std::unique_ptr<FileLock>> lock(Files& files, const std::string& directory);
+  // Makes a database of the tables in a directory, whatever its manifest says, and writes all it has to `into`.
+  static Result<void> read_tables(Files& files, const std::string& directory, LogStore& into);
   ~LogStore();
   LogStore(const LogStore&) = delete;
   LogStore& operator=(const LogStore&) = delete;
@@ -88,6 +127,8 @@ class LogStore {
   // process ends before the disk is well again.
   Result<void> write(LogBatch& batch, bool synced);
   Result<void> sync();
+  // What a record of a write-ahead log changed, anew.
+  Result<void> write_again(std::string_view log_record);
   // After a failed write: whether the disk takes writes again.
   Result<void> resume();
 
@@ -106,8 +147,10 @@ class LogStore {
 
   // About how many channels there are.
   std::uint64_t channel_count() const;
-  // Reads everything there is and compares its checksums.
-  Result<void> verify() const;
+  Result<void> scan(LogFamily family, std::string_view prefix, const LogScanner& scanner) const;
+  std::vector<LogTable> tables() const;
+  // Reads all of a table and compares its checksums.
+  static Result<void> verify(Files& files, const std::string& path);
   // Bytes in files, about.
   std::uint64_t disk_bytes() const;
   std::uint64_t memory_bytes() const;
@@ -116,7 +159,10 @@ class LogStore {
   friend class LogBatch;
   struct Database;
   LogStore() = default;
-  Result<void> read_beginnings(Random& random);
+  Result<void> cut_tail(Files& files, bool only_read);
+  Result<void> open_database(Files& files, const LogStoreOptions& options);
+  Result<void> read_beginnings(Random& random, bool only_read);
+  Result<void> copy_family(const Database& from, rocksdb::ColumnFamilyHandle* source, std::size_t family);
 
   std::unique_ptr<Database> database_;
   std::uint32_t run_ = 0;

@@ -4,6 +4,10 @@
 #include <rocksdb/file_system.h>
 #include <rocksdb/io_status.h>
 
+#include <map>
+#include <mutex>
+#include <utility>
+
 namespace carillon {
 namespace {
 
@@ -73,7 +77,7 @@ class RandomAccessFile final : public rocksdb::FSRandomAccessFile {
 
 class WritableFile final : public rocksdb::FSWritableFile {
  public:
-  WritableFile(std::unique_ptr<FileForAppend> file, const FileOptions& options)
+  WritableFile(std::shared_ptr<FileForAppend> file, const FileOptions& options)
       : FSWritableFile(options), file_(std::move(file)) {}
 
   using FSWritableFile::Append;
@@ -88,7 +92,44 @@ class WritableFile final : public rocksdb::FSWritableFile {
   std::uint64_t GetFileSize(const IOOptions&, IODebugContext*) override { return file_->size(); }
 
  private:
-  const std::unique_ptr<FileForAppend> file_;
+  const std::shared_ptr<FileForAppend> file_;
+};
+
+std::string_view directory_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+}
+
+// The write-ahead log that is written to in each directory. RocksDB goes on in a new one without syncing the last, and its
+// unsynced writes; were some of the new one's to survive a loss of power and some of the last one's not, the hole between them
+// could not be told from damage. So the last one, and its name, survive before the new one begins.
+class NewestLogs {
+ public:
+  explicit NewestLogs(Files& files) : files_(files) {}
+
+  // Before a new one is made. After an error the last one is not synced again: nobody knows what it has.
+  Result<void> sync_last(const std::string& path) {
+    const std::shared_ptr<FileForAppend> last = take(directory_of(path));
+    if (last == nullptr) return {};
+    if (Result<void> synced = last->sync(); !synced) return synced;
+    return files_.sync_directory(std::string(directory_of(path)));
+  }
+  void begin(const std::string& path, const std::shared_ptr<FileForAppend>& file) {
+    const std::lock_guard lock(mutex_);
+    newest_[std::string(directory_of(path))] = file;
+  }
+
+ private:
+  std::shared_ptr<FileForAppend> take(std::string_view directory) {
+    const std::lock_guard lock(mutex_);
+    const auto found = newest_.find(directory);
+    return found == newest_.end() ? nullptr : std::exchange(found->second, {}).lock();
+  }
+
+  Files& files_;
+  std::mutex mutex_;
+  // Not there any more: it was closed, because all it had lies in synced tables.
+  std::map<std::string, std::weak_ptr<FileForAppend>, std::less<>> newest_;
 };
 
 class Directory final : public rocksdb::FSDirectory {
@@ -110,7 +151,7 @@ struct HeldLock final : rocksdb::FileLock {
 
 class RocksFiles final : public rocksdb::FileSystem {
  public:
-  explicit RocksFiles(Files& files) : files_(files) {}
+  explicit RocksFiles(Files& files) : files_(files), logs_(files) {}
   const char* Name() const override { return "CarillonFiles"; }
 
   // ---- files ----
@@ -125,11 +166,25 @@ class RocksFiles final : public rocksdb::FileSystem {
   }
   IOStatus NewWritableFile(const std::string& path, const FileOptions& options,
                            std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext*) override {
-    return take(files_.create(path), options, result);
+    result->reset();
+    const bool is_log = path.ends_with(".log");
+    if (is_log) {
+      if (const Result<void> synced = logs_.sync_last(path); !synced) return status_of(synced.error());
+    }
+    Result<std::unique_ptr<FileForAppend>> made = files_.create(path);
+    if (!made) return status_of(made.error());
+    const std::shared_ptr<FileForAppend> file = *std::move(made);
+    if (is_log) logs_.begin(path, file);
+    *result = std::make_unique<WritableFile>(file, options);
+    return IOStatus::OK();
   }
   IOStatus ReopenWritableFile(const std::string& path, const FileOptions& options,
                               std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext*) override {
-    return take(files_.append_to(path), options, result);
+    result->reset();
+    Result<std::unique_ptr<FileForAppend>> file = files_.append_to(path);
+    if (!file) return status_of(file.error());
+    *result = std::make_unique<WritableFile>(*std::move(file), options);
+    return IOStatus::OK();
   }
   IOStatus Truncate(const std::string& path, std::size_t size, const IOOptions&, IODebugContext*) override {
     if (const Result<FileInfo> info = files_.info(path); !info) return status_of(info.error());
@@ -240,15 +295,9 @@ class RocksFiles final : public rocksdb::FileSystem {
     *result = std::make_unique<Opened>(std::move(*file));
     return IOStatus::OK();
   }
-  static IOStatus take(Result<std::unique_ptr<FileForAppend>> file, const FileOptions& options,
-                       std::unique_ptr<rocksdb::FSWritableFile>* result) {
-    result->reset();
-    if (!file) return status_of(file.error());
-    *result = std::make_unique<WritableFile>(std::move(*file), options);
-    return IOStatus::OK();
-  }
 
   Files& files_;
+  NewestLogs logs_;
 };
 
 }  // namespace

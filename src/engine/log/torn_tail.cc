@@ -2,67 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <charconv>
-#include <cstring>
 #include <optional>
 
 #include "engine/log/log_records.h"
 #include "engine/log/needed_logs.h"
+#include "engine/log/write_ahead_logs.h"
 
 namespace carillon {
 namespace {
 
-constexpr std::string_view kLogSuffix = ".log";
-
-// The number of a write-ahead log by its name; nothing for other files.
-std::optional<std::uint64_t> log_number_of(std::string_view name) {
-  if (!name.ends_with(kLogSuffix)) return std::nullopt;
-  name.remove_suffix(kLogSuffix.size());
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
-  return number;
-}
-
-struct Log {
-  std::uint64_t number = 0;
-  std::string path;
-};
-
-// Those from number `first` on, the newest first.
-Result<std::vector<Log>> logs_from(Files& files, const std::string& directory, std::uint64_t first) {
-  const Result<std::vector<std::string>> names = files.list(directory);
-  if (!names) return names.error();
-  std::vector<Log> logs;
-  for (const std::string& name : *names) {
-    const auto number = log_number_of(name);
-    if (number && *number >= first) logs.push_back({*number, fmt::format("{}/{}", directory, name)});
-  }
-  std::ranges::sort(logs, std::greater(), &Log::number);
-  return logs;
-}
-
 Error damage(const std::string& path, std::uint64_t offset, std::string_view what) {
   return Error{ErrorKind::kCorrupt, fmt::format("{} is damaged at byte {}: {}", path, offset, what)};
 }
-
-// The sequence numbers of a log's records, which number the changes of the database.
-struct Sequences {
-  std::uint64_t first = 0;
-  std::uint64_t end = 0;  // That of the change after the last; 0 when the log has no records.
-
-  // A record begins with its first change's number (8 bytes) and how many there are (4).
-  void add(std::string_view record) {
-    std::uint64_t number = 0;
-    std::uint32_t count = 0;
-    if (record.size() < sizeof number + sizeof count) return;
-    std::memcpy(&number, record.data(), sizeof number);
-    std::memcpy(&count, record.data() + sizeof number, sizeof count);
-    if (end == 0) first = number;
-    end = number + count;
-  }
-};
 
 // How a file of records ends.
 struct FileEnd {
@@ -70,7 +21,7 @@ struct FileEnd {
   std::uint64_t stopped_at = 0;
   std::uint64_t whole_end = 0;
   std::uint64_t size = 0;
-  Sequences sequences;  // Of a write-ahead log.
+  LogSequences sequences;  // Of a write-ahead log.
 };
 
 // kCorrupt if there are records behind what is none.
@@ -80,7 +31,7 @@ Result<FileEnd> end_of(Files& files, const std::string& path, std::uint64_t log_
   const Result<std::unique_ptr<FileForReading>> file = files.read_from(path);
   if (!file) return file.error();
   LogRecords records(**file, info->size, log_number);
-  Sequences sequences;
+  LogSequences sequences;
   for (;;) {
     const Result<std::optional<std::string_view>> record = records.next();
     if (!record) return record.error();
@@ -106,7 +57,7 @@ class TailSearch {
     return {};
   }
 
-  Result<void> look_at(const Log& log) {
+  Result<void> look_at(const WriteAheadLog& log) {
     const Result<FileEnd> found = end_of(files_, log.path, log.number);
     if (!found) return found.error();
     if (newer_ && found->end == LogRecords::End::kDamaged) {
@@ -138,8 +89,8 @@ class TailSearch {
 
   Files& files_;
   TailReport report_;
-  std::optional<Sequences> newer_;  // Of the log with records that was looked at last, if there was one.
-  std::string oldest_;              // That log's path.
+  std::optional<LogSequences> newer_;  // Of the log with records that was looked at last, if there was one.
+  std::string oldest_;                 // That log's path.
 };
 
 Result<void> cut(Files& files, const TailCut& tail) {
@@ -152,24 +103,30 @@ Result<void> cut(Files& files, const TailCut& tail) {
 
 }  // namespace
 
-Result<TailReport> cut_torn_tail(Files& files, const std::string& directory) {
+Result<TailReport> find_torn_tail(Files& files, const std::string& directory) {
   const Result<NeededLogs> needed = read_needed_logs(files, directory);
   if (!needed) return needed.error();
-  const Result<std::vector<Log>> logs = logs_from(files, directory, needed->first);
+  const Result<std::vector<WriteAheadLog>> logs = write_ahead_logs(files, directory, needed->first);
   if (!logs) return logs.error();
 
   TailSearch search(files);
   if (!needed->manifest.empty()) {
     if (Result<void> good = search.look_at_manifest(needed->manifest); !good) return good.error();
   }
-  for (const Log& log : *logs) {
-    if (Result<void> good = search.look_at(log); !good) return good.error();
+  for (auto log = logs->rbegin(); log != logs->rend(); ++log) {
+    if (Result<void> good = search.look_at(*log); !good) return good.error();
   }
   if (Result<void> good = search.look_at_gap(needed->last_sequence); !good) return good.error();
-  for (const TailCut& tail : search.report().cuts) {
+  return search.report();
+}
+
+Result<TailReport> cut_torn_tail(Files& files, const std::string& directory) {
+  Result<TailReport> found = find_torn_tail(files, directory);
+  if (!found) return found;
+  for (const TailCut& tail : found->cuts) {
     if (Result<void> done = cut(files, tail); !done) return done.error();
   }
-  return search.report();
+  return found;
 }
 
 }  // namespace carillon

@@ -5,11 +5,9 @@
 //
 // - Bytes that are no record, with a whole record behind them in the same log.
 // - Bytes that are no record at the end of a log, when a newer log has records. An end that is merely missing is no damage
-// there: a
-//   full disk leaves one, and RocksDB goes on in the next log.
+//   there: a full disk leaves one, and RocksDB goes on in the next log.
 // - A log that does not go on where the older one ends, or the tables do, by the sequence numbers of the records: what lay
-// between
-//   is lost. Loss of power can do that to records of which none was synced.
+//   between is lost. A loss of power does not do that: rocks_files.h syncs a log before the next one begins.
 //
 // Logs that RocksDB does not need any more, by its manifest, are left alone, whatever is in them. The manifest's end is cut as
 // a log's is: what is not whole there was never synced, so RocksDB has not yet acted on it.
@@ -32,8 +30,10 @@ struct TailReport {
   std::vector<TailCut> cuts;  // The manifest's, if any, then the newest log's first.
 };
 
-// Nothing is cut when it answers kCorrupt (damage, as above; the text names file and offset). Else the errors of Files. Cuts
-// are synced; a crash within leaves what the next call finishes. No process may have the database open.
+// What is to be cut. kCorrupt: damage, as above; the text names file and offset. Else the errors of Files. No process may have
+// the database open.
+Result<TailReport> find_torn_tail(Files& files, const std::string& directory);
+// The same, and cuts it, unless there is damage. Cuts are synced; a crash within leaves what the next call finishes.
 Result<TailReport> cut_torn_tail(Files& files, const std::string& directory);
 
 }  // namespace carillon

@@ -431,16 +431,16 @@ TEST(TornTail, AfterLossOfPowerOnlyWholeLogsAreLeftWithEverySyncedWrite) {
 }
 
 // RecordDatabase::count sees that nothing is missing between what is there.
-TEST(TornTail, WhereFewWritesAreSyncedEitherTheirBeginningIsThereOrDamageIsTold) {
-  int whole = 0;
-  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+TEST(TornTail, WhereFewWritesAreSyncedTheirBeginningIsThereAfterLossOfPower) {
+  std::size_t cuts = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
-    const Outcome outcome = live_lose_power_and_come_back(seed, 2 + static_cast<int>(seed) * 7);
-    if (outcome.damaged) continue;
+    const Outcome outcome = live_lose_power_and_come_back(seed, 2 + static_cast<int>(seed % 30) * 7);
+    EXPECT_FALSE(outcome.damaged);
     EXPECT_GE(outcome.there, outcome.synced);
-    ++whole;
+    cuts += outcome.cuts;
   }
-  EXPECT_GT(whole, 20);
+  EXPECT_GT(cuts, 0u);
 }
 
 }  // namespace
