@@ -10,7 +10,6 @@ namespace carillon {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 constexpr Millis kHour{3'600'000};
 

@@ -10,7 +10,6 @@ namespace carillon {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 const Uuid kA = *parse_uuid("00112233445566778899aabbccddeeff");
 const Uuid kB = *parse_uuid("ffeeddccbbaa99887766554433221100");
