@@ -139,8 +139,11 @@ Result<QueueGroup> QueueGroup::parse(std::string_view text, std::uint64_t genera
   Reader reader(text.substr(1));
   const std::uint64_t before = reader.number();
   GroupSettings settings;
-  settings.visibility = Millis(static_cast<std::int64_t>(reader.number()));
-  settings.deliveries_max = static_cast<std::uint32_t>(reader.number());
+  const std::uint64_t visibility = reader.number();
+  const std::uint64_t deliveries_max = reader.number();
+  if (visibility == 0 || visibility > static_cast<std::uint64_t>(kDelayMax) || deliveries_max > UINT32_MAX) return corrupt();
+  settings.visibility = Millis(static_cast<std::int64_t>(visibility));
+  settings.deliveries_max = static_cast<std::uint32_t>(deliveries_max);
   settings.dead_letter = reader.text();
   const std::uint64_t epoch = reader.number();
   const std::uint64_t next = reader.number();
@@ -161,7 +164,8 @@ Result<QueueGroup> QueueGroup::parse(std::string_view text, std::uint64_t genera
     const auto from = static_cast<std::int64_t>(reader.number());
     const std::uint64_t reason = reader.number();
     offset += step;
-    if (!reader.fine() || step == 0 || offset >= next || reason > static_cast<std::uint64_t>(ReturnReason::kRestarted)) {
+    if (!reader.fine() || step == 0 || from < 0 || offset < step || offset >= next ||
+        reason > static_cast<std::uint64_t>(ReturnReason::kRestarted)) {
       return corrupt();
     }
     const auto added = group.unsettled_.emplace_hint(group.unsettled_.end(), offset, entry);
