@@ -21,14 +21,15 @@ Examples:
 Exit codes: 0 done, 1 it could not be done or something is wrong with the log, 2 the command line was wrong.)";
 
 constexpr const char* kCheckFooter = R"(
-Reads every file and every record, compares the checksums, and holds what must be so: the events of a channel have no holes, their
-times do not fall, their ids lead to their places. Changes nothing. An unfinished write at the very end is named, and is no
-damage: the next start cuts it off.
+Reads every file and every record, compares the checksums, and holds what must be so: the events of a channel have no holes,
+their times do not fall, their ids lead to their places. Changes nothing. An unfinished write at the very end is named, and
+is no damage: the next start cuts it off.
 
-With --repair a damaged log is replaced by what is whole of it. The damaged files are not lost: they are kept in DIR/damaged-N,
-whose name is printed, as is everything that is not there any more. A channel of which something is missing between its events, or
-whose newest position is not certain, begins a new epoch: its events stay in their order, with their times, under new positions and
-ids, and clients that come back are told that they cannot recover. Needs room for the write-ahead logs and for what is written anew.
+With --repair a damaged log is replaced by what is whole of it. The damaged files stay: they are kept in DIR/damaged-N, whose
+name is printed, as is everything that is not there any more. A channel of which something is missing between its events, or
+whose newest position is not certain, begins a new epoch: its events stay in their order, with their times, under new
+positions and ids, and clients that come back are told that they cannot recover. It needs room on the disk for the
+write-ahead logs and for what is written anew.
 
 Examples:
   carillon log check ./carillon-data
@@ -37,10 +38,10 @@ Examples:
 Exit codes: 0 the log is sound (or is now), 1 it is damaged, or could not be read or repaired, 2 the command line was wrong.)";
 
 constexpr const char* kExportFooter = R"(
-Writes the log to standard output, one JSON object a line: first the format; then each channel (epoch, newest offset, oldest offset,
-time of the newest) followed by its events, oldest first (offset, id, time, event; data as it is, cbor and bytes as Base64; user,
-tags); then the idempotency keys with what they were answered; then the state records (values as Base64). Left out are state
-records that have expired, and the sessions of publishers, which mean nothing after a restart.
+Writes the log to standard output, one JSON object a line: first the format; then each channel (epoch, newest offset, oldest
+offset, time of the newest) followed by its events, oldest first (offset, id, time, event; data as it is, cbor and bytes as
+Base64; user, tags); then the idempotency keys with what they were answered; then the state records (values as Base64). Left
+out are state records that have expired, and the sessions of publishers, which mean nothing after a restart.
 
 Examples:
   carillon log export ./carillon-data > log.jsonl
@@ -49,9 +50,9 @@ Examples:
 Exit codes: 0 all is written, 1 it could not be read or written, 2 the command line was wrong.)";
 
 constexpr const char* kImportFooter = R"(
-Makes a log of what `carillon log export` wrote, read from standard input, in a directory that is empty or not there yet. Positions,
-ids and times stay, so clients recover as from the log that was exported. A line that is not understood, or does not follow from
-the ones before, is refused with its number, and nothing is left of the new log.
+Makes a log of what `carillon log export` wrote, read from standard input, in a directory that is empty or not there yet.
+Positions, ids and times stay, so clients recover as from the log that was exported. A line that is not understood, or does
+not follow from the ones before, is refused with its number, and nothing is left of the new log.
 
 Examples:
   carillon log import ./new-data < log.jsonl

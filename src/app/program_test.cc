@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -45,11 +46,30 @@ class ConfigCommand : public testing::Test {
 
 TEST(Program, EveryCommandHasHelpWorthReading) {
   EXPECT_THAT(run({"--help"}).out, AllOf(HasSubstr("serve"), HasSubstr("check-config"), HasSubstr("Exit codes")));
-  for (const char* command : {"serve", "pub", "sub", "history", "presence", "token", "check-config"}) {
+  for (const char* command : {"serve", "pub", "sub", "history", "presence", "log", "token", "check-config"}) {
     const Ended ended = run({command, "--help"});
     EXPECT_EQ(ended.code, 0) << command;
     EXPECT_THAT(ended.out, AllOf(HasSubstr("Examples:"), HasSubstr("Exit codes:"))) << command;
     EXPECT_THAT(ended.err, IsEmpty()) << command;
+  }
+}
+
+TEST(Program, EveryWordOfLogHasHelpWorthReading) {
+  for (const char* word : {"check", "export", "import"}) {
+    const Ended ended = run({"log", word, "--help"});
+    EXPECT_EQ(ended.code, 0) << word;
+    EXPECT_THAT(ended.out, AllOf(HasSubstr("DIR"), HasSubstr("Examples:"), HasSubstr("Exit codes:"))) << word;
+    EXPECT_THAT(ended.err, IsEmpty()) << word;
+  }
+}
+
+TEST(Program, ALogThatIsNotThereIsNeitherCheckedNorMade) {
+  const ScratchFile place;
+  for (const char* word : {"check", "export"}) {
+    const Ended ended = run({"log", word, place.path().c_str()});
+    EXPECT_EQ(ended.code, 1) << word;
+    EXPECT_THAT(ended.err, StartsWith("carillon: there is no log in " + place.path())) << word;
+    EXPECT_FALSE(std::filesystem::exists(place.path())) << word;
   }
 }
 
@@ -76,6 +96,11 @@ TEST(Program, AWrongCommandLineIsCodeTwo) {
       {"sub", "room:x", "--recover", "1:2", "--since-beginning"},
       {"history", "room:x", "--limit", "many"},
       {"history", "room:x", "--since", "5"},
+      {"log"},
+      {"log", "mend"},
+      {"log", "check"},
+      {"log", "export", "a", "b"},
+      {"log", "import", "a", "--repair"},
       {"token"},
       {"token", "--user", "alice", "--ttl"},
       {"check-config"},

@@ -310,7 +310,7 @@ def test_older_damage_is_refused_and_repaired(data, synced):
     killed_with_events(data, synced, 60)
     log = newest_log(data)
     whole = log.read_bytes()
-    middle = whole.index(b'"number":30')
+    middle = whole.index(b'"number": 30')
     log.write_bytes(whole[:middle] + b"#" + whole[middle + 1:])
 
     said = refused(data, *synced)
@@ -510,7 +510,8 @@ def test_a_full_disk_refuses_publishes_and_recovers_by_itself(tmp_path, synced):
         assert late.ask({"type": "ping"})["type"] in ("pong", "event")
 
         os.unlink(ballast)
-        wait_until(lambda: server.call("POST", "/api/publish", {"channel": "room:x", "event": "n", "data": "after"}).status == 200)
+        after = {"channel": "room:x", "event": "n", "data": "after"}
+        wait_until(lambda: server.call("POST", "/api/publish", after).status == 200)
         assert "\ncarillon_log_writable 1" in server.get("/metrics").text
         now = history(server, "room:x")
         assert [event["offset"] for event in now] == list(range(1, len(now) + 1)) and now[-1]["data"] == "after"

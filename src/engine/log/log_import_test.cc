@@ -4,7 +4,9 @@
 
 #include "engine/log/log_check.h"
 #include "engine/log/log_export.h"
-#include "engine/log/written_log.h"
+#include "engine/log/written_log_double.h"
+#include "engine/memory/hub_double.h"
+#include "engine/memory/memory_engine.h"
 
 namespace carillon {
 namespace {
@@ -15,7 +17,7 @@ using testing::SizeIs;
 
 using Lines = std::vector<std::string>;
 
-class LogImportTest : public WrittenLogTest {
+class LogImportTest : public WrittenLogTest<FixedClock, SeededRandom, MemoryEngine> {
  protected:
   Lines exported(const std::string& directory, const std::string& channel = {}) {
     const auto store = LogStore::open(disk_, clock_, random_, {.directory = directory, .only_read = true});

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 
 #include "engine/log/log_store.h"
-#include "engine/log/written_log.h"
+#include "engine/log/written_log_double.h"
+#include "engine/memory/hub_double.h"
+#include "engine/memory/memory_engine.h"
 
 namespace carillon {
 namespace {
@@ -12,7 +14,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-class LogRepairTest : public WrittenLogTest {
+class LogRepairTest : public WrittenLogTest<FixedClock, SeededRandom, MemoryEngine> {
  protected:
   LogCheck check() {
     Result<LogCheck> checked =

@@ -17,12 +17,12 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
+// What may pass is retryable: then DB::Resume() may be asked for again. Else RocksDB takes no write until it is opened anew.
 IOStatus status_of(const Error& error) {
   if (error.kind == ErrorKind::kNotFound) return IOStatus::PathNotFound(error.text);
-  if (error.kind != ErrorKind::kLimit) return IOStatus::IOError(error.text);
-  IOStatus full = IOStatus::NoSpace(error.text);
-  full.SetRetryable(true);
-  return full;
+  IOStatus status = error.kind == ErrorKind::kLimit ? IOStatus::NoSpace(error.text) : IOStatus::IOError(error.text);
+  status.SetRetryable(error.kind == ErrorKind::kLimit || error.kind == ErrorKind::kInternal);
+  return status;
 }
 
 IOStatus status_of(const Result<void>& result) {

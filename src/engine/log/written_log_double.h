@@ -1,4 +1,5 @@
-// For tests: a log on a disk of the test, written by an engine that has ended again.
+// For tests: a log on a disk of the test, written by an engine that has ended again. The test brings a clock it can set, chance
+// from a seed, and the engine for what is not kept.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,11 +11,10 @@
 
 #include "base/simulated_disk.h"
 #include "engine/log/log_engine.h"
-#include "engine/memory/hub_double.h"
-#include "engine/memory/memory_engine.h"
 
 namespace carillon {
 
+template <class TestClock, class TestRandom, class PassingEngine>
 class WrittenLogTest : public testing::Test {
  protected:
   static inline const std::string kDirectory = "/log";
@@ -97,10 +97,10 @@ class WrittenLogTest : public testing::Test {
     FAIL() << "no file ending in " << suffix << " has " << text;
   }
 
-  FixedClock clock_;
-  SeededRandom random_{1};
+  TestClock clock_;
+  TestRandom random_{1};
   SimulatedDisk disk_{1};
-  MemoryEngine memory_{clock_, random_, {}};
+  PassingEngine memory_{clock_, random_, {}};
   std::unique_ptr<LogEngine> engine_;
 };
 
