@@ -23,7 +23,8 @@ struct Listing {
       if (outcome) {
         infos[place] = *std::move(outcome);
       } else if (outcome.error().kind != ErrorKind::kNotFound) {
-        infos[place] = GroupInfo{.name = name, .fault = outcome.error().text};
+        infos[place].name = name;
+        infos[place].fault = outcome.error().text;
       }
       if (--missing > 0) return;
     }
