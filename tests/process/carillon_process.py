@@ -83,7 +83,8 @@ class Server(Program):
     def __init__(self, *arguments, env=None, cwd=None):
         quick = {"CARILLON_SERVER_DRAIN_TIME": "100ms", "CARILLON_WEBSOCKET_CLOSE_TIME": "500ms"}
         listen = [] if "--listen" in arguments else ["--listen", "127.0.0.1:0"]
-        super().__init__("serve", "--memory", *listen, *arguments, env={**quick, **(env or {})}, cwd=cwd)
+        memory = [] if "--data" in arguments else ["--memory"]
+        super().__init__("serve", *memory, *listen, *arguments, env={**quick, **(env or {})}, cwd=cwd)
         wait_until(lambda: self._address() or self.process.poll() is not None, 15)
         assert self._address(), f"the server did not start:\n{self.log}"
         self.url = self._address()
