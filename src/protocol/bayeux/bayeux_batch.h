@@ -31,6 +31,7 @@ class BayeuxBatch {
   // The reply at this place goes ahead of what is delivered to its client, and so do those before it.
   void lead_with(std::size_t place) { first_ = std::max(first_, place + 1); }
   void append(std::string reply) { fill(add(), std::move(reply)); }
+  bool sealed() const { return sealed_; }
   // No more places come.
   void seal() {
     sealed_ = true;

@@ -14,7 +14,7 @@ const Error kWrong{ErrorKind::kInvalid, R"(replay must be {"<subscription>":{"<c
 Result<ChannelPosition> read_position(std::string_view channel, const JsonSpan& value, BayeuxAlphabet alphabet) {
   Result<std::string> name = canonical_of_bayeux(channel, alphabet);
   const std::optional<std::string> text = decode_json_string(value.text);
-  const std::optional<Position> position = text ? parse_position(*text) : std::nullopt;
+  const std::optional<Position> position = text ? parse_position_text(*text) : std::nullopt;
   if (!name || !position) return kWrong;
   return ChannelPosition{.channel = *std::move(name), .position = *position};
 }

@@ -99,6 +99,7 @@ void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxAnswerer
   });
   for (const BayeuxMessage& each : messages) take_one(each, batch);
   batch->seal();
+  if (replays_) deliver();
 }
 
 void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxLine& line) {
@@ -112,6 +113,7 @@ void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxLine& li
     if (alone) own->seal();
   }
   batch->seal();
+  if (replays_) deliver();
 }
 
 BayeuxBatchPtr BayeuxSession::batch_for(BayeuxLine& line) {
@@ -286,15 +288,17 @@ void BayeuxSession::deliver() {
 
 void BayeuxSession::push() {
   take_lazy();
-  while (line_->has_room() && has_deliveries()) {
+  while (line_ != nullptr && line_->has_room() && has_deliveries()) {
     if (rare_ != nullptr && !rare_->unsent.empty()) {
       line_->send(rare_->unsent.front());
       rare_->unsent.erase(rare_->unsent.begin());
     } else {
       line_->send(session_.outbox().pop());
     }
+    // A line that takes all at once has room again, and says nothing.
+    if (!line_->has_room()) line_->flush();
   }
-  line_->flush();
+  if (line_ != nullptr) line_->flush();
   ask_for_more();
 }
 
@@ -477,7 +481,7 @@ void BayeuxSession::remove(bayeux_event::RemovalReason reason) {
 
 void BayeuxSession::end(bayeux_event::RemovalReason reason, std::string_view advice) {
   if (gone_) return;
-  if (held_) answer_connect(advice, reconnect_after(reason) == "handshake" ? "402::session_unknown" : "");
+  if (held_) answer_held(advice, reconnect_after(reason) == "handshake" ? "402::session_unknown" : "");
   gone_ = true;
   if (departure_ != nullptr) departure_->session = nullptr;
   if (reason == bayeux_event::RemovalReason::kExpired) owner_.common().expired.fetch_add(1, std::memory_order_relaxed);

@@ -124,8 +124,9 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   void give_up_line(std::string_view reason);
   Millis time_to_hold(const BayeuxMessage& message, HeldConnect& connect, std::string& advice);
   void supersede();
+  void answer_connect(std::string_view advice = {});
   // With an error the connect has failed.
-  void answer_connect(std::string_view advice = {}, std::string_view error = {});
+  void answer_held(std::string_view advice, std::string_view error);
   void append_connect_reply(std::string& out, const HeldConnect& asked, std::string_view advice, std::string_view error = {});
   void hold(HeldConnect asked);
   std::optional<HeldConnect> take_held();

@@ -146,7 +146,8 @@ void BayeuxSession::finish_subscribe(Ticket ticket) {
   if (replays_ && asked.error.empty()) told.ext_json = bayeux_replay_reply(asked.replayed, owner_.common().alphabet);
   if (asked.holds) --holding_;
   reply(told, asked.batch, asked.place);
-  if (asked.holds) deliver();
+  // Else the reply leaves when the request has been read, and then what waits.
+  if (asked.holds && asked.batch->sealed()) deliver();
 }
 
 void BayeuxSession::unsubscribe(const BayeuxMessage& message, const BayeuxBatchPtr& batch) {

@@ -122,7 +122,12 @@ void BayeuxSession::hold(HeldConnect asked) {
   if (held_) held_->answerer.exchange().on_drain([this] { answer_connect(default_advice()); });
 }
 
-void BayeuxSession::answer_connect(std::string_view advice, std::string_view error) {
+void BayeuxSession::answer_connect(std::string_view advice) {
+  answer_held(advice, {});
+  ask_for_more();
+}
+
+void BayeuxSession::answer_held(std::string_view advice, std::string_view error) {
   std::optional<HeldConnect> asked = take_held();
   touch(Millis(options().interval));
   BayeuxFrames frames;
@@ -140,7 +145,6 @@ void BayeuxSession::answer_connect(std::string_view advice, std::string_view err
   } else {
     asked->answerer.answer(std::move(array), departing(std::move(frames)));
   }
-  ask_for_more();
 }
 
 void BayeuxSession::append_connect_reply(std::string& out, const HeldConnect& asked, std::string_view advice,

@@ -510,6 +510,19 @@ TEST_F(BayeuxSessionsTest, AFarWebSocketThatReadsNothingHoldsOnlyALittle) {
   EXPECT_GE(heard, 200u);
 }
 
+TEST_F(BayeuxSessionsTest, WhatIsMoreThanAWebSocketHoldsLeavesAtOnceWhileItsLinkTakesIt) {
+  for (const unsigned loop : {0u, 1u}) {
+    const std::string client = member();
+    Socket& socket = open_socket(loop);
+    say(socket, connect_text(client));
+    for (int i = 0; i < 200; ++i) world.publish("foo:a", '"' + std::string(4'000, 'x') + '"');
+    world.settle();
+    std::size_t bytes = 0;
+    for (const std::string& message : socket.link->received()) bytes += message.size();
+    EXPECT_GT(bytes, 200u * 4'000) << "loop " << loop;
+  }
+}
+
 TEST_F(BayeuxSessionsTest, BadMessagesEndAWebSocket) {
   Socket& socket = open_socket();
   say(socket, "[{");
@@ -616,7 +629,13 @@ class BayeuxReplayTest : public BayeuxSessionsTest {
            R"(,"ext":{"replay":)" + known + "}}]";
   }
   std::string recover(const std::string& client, const std::string& channels, const std::string& known, unsigned loop = 0) {
-    return said(subscribe_text(client, channels, known), loop);
+    const Answer answer = post(subscribe_text(client, channels, known), loop);
+    has_left(answer);
+    return body(answer);
+  }
+  // Of an answer that carried nothing nobody asks.
+  void has_left(const Answer& answer, bool sent = true) {
+    if (answer->sent) left(answer, sent);
   }
   std::string ready(const std::string& more = kReplays, unsigned loop = 0) {
     const std::string client = handshake(more, loop);
@@ -691,7 +710,6 @@ TEST_F(BayeuxReplayTest, WhatWasMissedComesBehindTheReplyThenWhatIsNew) {
   for (const char* const data : {R"("successful":true)", R"("data":1)", R"("data":2)", R"("data":3)"}) {
     const std::size_t found = heard.find(data);
     EXPECT_NE(found, std::string::npos) << data << " in " << heard;
-    EXPECT_EQ(heard.find(data, found + 1) != std::string::npos, std::string_view(data).starts_with(R"("succ)")) << data;
     EXPECT_GE(found, at) << data;
     at = found;
   }
@@ -722,9 +740,6 @@ TEST_F(BayeuxReplayTest, AWildcardRecoversItsChannelsAlsoThoseThatAreNew) {
 TEST_F(BayeuxReplayTest, WhatCannotBeMeantRefusesTheMessage) {
   const std::string client = ready();
   EXPECT_THAT(recover(client, R"("/foo/a")", R"({"/foo/a":"7"})"), HasSubstr(R"("error":"400::replay_invalid")"));
-  std::string many;
-  for (int i = 0; i < 2000; ++i) many += (many.empty() ? "" : ",") + ("\"/a/" + std::to_string(i)) + R"(":"1:1")";
-  EXPECT_THAT(recover(client, R"("/a/**")", R"({"/a/**":{)" + many + "}}"), HasSubstr(R"("error":"413::replay_too_large")"));
   EXPECT_EQ(world.hub->stats().subscriptions, 0u);
   const std::string plain = ready({});
   EXPECT_THAT(recover(plain, R"("/foo/a")", R"({"/foo/a":"7"})"), HasSubstr(R"("successful":true)")) << "it did not ask for it";
@@ -745,7 +760,8 @@ TEST_F(BayeuxReplayTest, ALongRecoveryComesWholeByPollsThatComeAndGo) {
     }
     add(heard, body(poll));
     EXPECT_LE(body(poll).size(), (1u << 20) + (64u << 10)) << "no more than may wait";
-    left(poll, polls % 3 != 0);  // What could not leave goes first into the next one, and is heard there.
+    // What could not leave goes first into the next one, and is heard there.
+    has_left(poll, polls % 3 != 0);
     if (polls % 3 == 0) heard.resize(heard.size() - numbers_in(body(poll)).size());
     if (polls == 2) publish_elsewhere("foo:a", R"({"n":5000})");
   }
@@ -829,14 +845,14 @@ TEST_F(BayeuxReplayLateTest, NothingIsMissedOrRepeatedWhileOthersPublish) {
     const Answer asked = post(subscribe_text(client, R"("/foo/a")", R"({"/foo/a":)" + known + "}"), round % 2);
     std::vector<int> heard;
     add(heard, body(asked));
-    left(asked, true);
+    has_left(asked);
     const int total = 300 + 10 * (static_cast<int>(round) + 1);
     for (int i = total - 10; i < total; ++i) publish_elsewhere("foo:a", R"({"n":)" + std::to_string(i) + "}");
     while (heard.size() < static_cast<std::size_t>(total)) {
       const Answer poll = connect(client, R"(,"advice":{"timeout":0})");
       ASSERT_NE(numbers_in(body(poll)).size(), 0u) << heard.size();
       add(heard, body(poll));
-      left(poll, true);
+      has_left(poll);
     }
     std::vector<int> expected = all();
     expected.resize(static_cast<std::size_t>(total));
@@ -858,14 +874,14 @@ TEST_F(BayeuxReplaySmallTest, AGapNamesItsChannel) {
 }
 
 TEST_F(BayeuxReplaySmallTest, AWildcardsGapIsToldToOneWhoAcknowledgesTooSoThatItGoesOn) {
-  for (int i = 0; i < 20; ++i) publish_elsewhere("foo:a", '"' + std::string(200, 'x') + '"');
+  for (int i = 0; i < 20; ++i) publish_elsewhere("foo:a" + std::to_string(i), '"' + std::string(200, 'x') + '"');
   const std::string client = ready(R"(,"ext":{"replay":true,"ack":true})");
   EXPECT_THAT(recover(client, R"("/foo/**")", R"({"/foo/**":{}})"), HasSubstr(R"("successful":true)"));
   std::string heard;
   for (int batch = 1; batch < 4; ++batch) {
     heard += body(connect(client, R"(,"ext":{"ack":)" + std::to_string(batch) + R"(},"advice":{"timeout":0})"));
   }
-  EXPECT_THAT(heard, AllOf(HasSubstr("xxx"), HasSubstr(R"("replay":{"lost":{"/foo/a":)")));
+  EXPECT_THAT(heard, AllOf(HasSubstr("xxx"), HasSubstr(R"("replay":{"lost":{"/foo/a0":1,)")));
   EXPECT_EQ(common.session_count(), 1u);
 }
 
