@@ -470,11 +470,18 @@ def test_positions_of_a_channel_whose_history_was_removed_are_refused_honestly(s
     assert client.heard == [3, 4], "what is kept follows"
 
 
-@pytest.mark.parametrize("replay", [7, {"/room/a": 7}, {"/room/a": "7"}, {"/room/**": "1:1"}, {"/room/a": {"room": "1:1"}}])
-def test_positions_that_cannot_be(server, replay):
+@pytest.mark.parametrize("replay, error", [
+    (7, "400::replay_invalid"),
+    ({"/room/a": 7}, "400::replay_invalid"),
+    ({"/room/a": "7"}, "400::replay_invalid"),
+    ({"/room/**": "1:1"}, "400::replay_invalid"),
+    ({"/room/a": {"room": "1:1"}}, "400::replay_invalid"),
+    ({"/room/**": {f"/room/{n}": "1:1" for n in range(1024)}}, "413::replay_too_large"),
+])
+def test_positions_that_cannot_be(server, replay, error):
     client = Bayeux(server, ext={"replay": True})
     reply = client.say("/meta/subscribe", subscription="/room/a", ext={"replay": replay})[-1]
-    assert (reply["successful"], reply["error"]) == (False, "400::replay_invalid")
+    assert (reply["successful"], reply["error"]) == (False, error)
 
 
 def test_an_operator_ends_a_session(start):
