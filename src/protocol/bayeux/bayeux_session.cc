@@ -391,6 +391,10 @@ void BayeuxSession::on_gap(std::span<const Gap> gaps) {
     rare().lost += gap.messages;
     if (replays_) note_lost(rare().lost_by, gap);
   }
+  if (!replays_ || !held_) return;
+  // Told by this connect, now: what it hears next has positions behind the loss.
+  held_->until = loop().now();
+  wait_until(held_->until);
 }
 
 // An operator closed the channel, or what is still missing of it cannot be read any more. There is no word for that in Bayeux;

@@ -135,6 +135,8 @@ void BayeuxSession::answer_held(std::string_view advice, std::string_view error)
   array.reserve(session_.outbox().bytes() + kReplyBytes);
   array += '[';
   if (!pushes()) take_deliveries(array, frames);
+  // Positions behind a loss come with the word of it.
+  if (replays_ && !pushes() && !ends_by_gap() && session_.has_gap()) session_.on_room();
   append_connect_reply(array, *asked, advice, error);
   array += ']';
   if (asked->line != nullptr) {
