@@ -42,8 +42,9 @@ def run_program(*arguments, env=None, seconds=20, **options):
 class Program:
     """A running program whose output is collected line by line."""
 
-    def __init__(self, *arguments, env=None, cwd=None):
-        self.process = subprocess.Popen([PROGRAM, *arguments], env=clean_environment(env), cwd=cwd, stdin=subprocess.DEVNULL,
+    def __init__(self, *arguments, env=None, cwd=None, under=()):
+        """`under`: the words of a program that starts ours, such as setpriv."""
+        self.process = subprocess.Popen([*under, PROGRAM, *arguments], env=clean_environment(env), cwd=cwd, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.out, self.err = [], []
         self.told_to_stop = False
@@ -80,11 +81,13 @@ class Program:
 
 
 class Server(Program):
-    def __init__(self, *arguments, env=None, cwd=None):
+    """Keeps everything in memory, or a log in the directory `data`."""
+
+    def __init__(self, *arguments, env=None, cwd=None, data=None, under=()):
         quick = {"CARILLON_SERVER_DRAIN_TIME": "100ms", "CARILLON_WEBSOCKET_CLOSE_TIME": "500ms"}
         listen = [] if "--listen" in arguments else ["--listen", "127.0.0.1:0"]
-        memory = [] if "--data" in arguments else ["--memory"]
-        super().__init__("serve", *memory, *listen, *arguments, env={**quick, **(env or {})}, cwd=cwd)
+        kept = ["--memory"] if data is None else ["--data", str(data)]
+        super().__init__("serve", *kept, *listen, *arguments, env={**quick, **(env or {})}, cwd=cwd, under=under)
         wait_until(lambda: self._address() or self.process.poll() is not None, 15)
         assert self._address(), f"the server did not start:\n{self.log}"
         self.url = self._address()

@@ -370,12 +370,17 @@ class Replaying(Bayeux):
 
 
 @pytest.fixture
-def durable(tmp_path):
-    """What a server is started with that keeps its channels, and remembers much."""
+def durable(start, tmp_path):
+    """Starts servers that keep their channels in one directory, and remember much; `again` one where another was."""
     config = tmp_path / "carillon.toml"
     config.write_text('[limits]\nrecover_publications_max = 10000\n[bayeux]\ntimeout = "2s"\n'
                       '[[channels]]\nmatch = "**"\npublish = "open"\nhistory_count = 10000\n')
-    return ("--loops", "4", "--config", str(config), "--data", str(tmp_path / "data"))
+
+    def start_one(again=None):
+        where = ("--listen", f"{again.host}:{again.port}") if again else ()
+        return start("--loops", "4", "--config", str(config), *where, data=tmp_path / "data")
+
+    return start_one
 
 
 def publish_numbers(server, channel, numbers, size=1000):
@@ -386,13 +391,13 @@ def publish_numbers(server, channel, numbers, size=1000):
         assert answer.status == 200 and not any("error" in each for each in answer.json["results"]), answer
 
 
-def test_five_thousand_missed_come_whole_to_a_poller_after_a_crash(start, durable):
-    server = start(*durable)
+def test_five_thousand_missed_come_whole_to_a_poller_after_a_crash(durable):
+    server = durable()
     client = Replaying(server, "/room/long")
     assert client.told["recovered"] is False
     publish_numbers(server, "room:long", range(0, 5000))
     server.kill()
-    server = start(*durable, "--listen", f"{server.host}:{server.port}")
+    server = durable(again=server)
     publish_numbers(server, "room:long", range(5000, 5010))
     client = Replaying(server, "/room/long", client.position)
     assert client.told["recovered"] is True
@@ -403,8 +408,8 @@ def test_five_thousand_missed_come_whole_to_a_poller_after_a_crash(start, durabl
     assert client.heard == list(range(5011))
 
 
-def test_five_thousand_missed_come_whole_over_a_websocket_on_any_loop(start, durable):
-    server = start(*durable)
+def test_five_thousand_missed_come_whole_over_a_websocket_on_any_loop(durable):
+    server = durable()
     known = Replaying(server, "/room/long").position
     publish_numbers(server, "room:long", range(0, 5000))
     for _ in range(4):
@@ -426,8 +431,8 @@ def test_five_thousand_missed_come_whole_over_a_websocket_on_any_loop(start, dur
         socket.close()
 
 
-def test_crashes_under_fire_lose_and_repeat_nothing_for_a_client_that_replays(start, durable):
-    server = start(*durable)
+def test_crashes_under_fire_lose_and_repeat_nothing_for_a_client_that_replays(durable):
+    server = durable()
     client = Replaying(server, "/room/fire")
     heard, published = client.heard, 0
     for _ in range(3):
@@ -446,7 +451,7 @@ def test_crashes_under_fire_lose_and_repeat_nothing_for_a_client_that_replays(st
         stop.set()
         wait()
         server.kill()
-        server = start(*durable, "--listen", f"{server.host}:{server.port}")
+        server = durable(again=server)
         position = client.position
         client = Replaying(server, "/room/fire", position)
         assert client.told["recovered"] is True
@@ -457,8 +462,8 @@ def test_crashes_under_fire_lose_and_repeat_nothing_for_a_client_that_replays(st
     assert heard == list(range(published))
 
 
-def test_positions_of_a_channel_whose_history_was_removed_are_refused_honestly(start, durable):
-    server = start(*durable)
+def test_positions_of_a_channel_whose_history_was_removed_are_refused_honestly(durable):
+    server = durable()
     client = Replaying(server, "/room/gone")
     publish_numbers(server, "room:gone", range(0, 3))
     assert server.call("DELETE", "/api/channels/room:gone/history").status in (200, 204)

@@ -12,14 +12,14 @@ from test_phoenix import Phoenix
 @pytest.fixture
 def restarting(start, tmp_path):
     """A server on a directory, and how to kill it and start it again there."""
-    arguments = ("--loops", "2", "--data", str(tmp_path / "data"))
+    data = tmp_path / "data"
 
     class Restarting:
-        server = start(*arguments)
+        server = start("--loops", "2", data=data)
 
         def crash(self):
             self.server.kill()
-            self.server = start(*arguments, "--listen", f"{self.server.host}:{self.server.port}")
+            self.server = start("--loops", "2", "--listen", f"{self.server.host}:{self.server.port}", data=data)
             return self.server
 
     return Restarting()
