@@ -129,6 +129,9 @@ class Session {
   bool ended() const { return ended_; }
   // Publications were dropped, and on_gap has not told of it yet.
   bool has_gap() const { return gaps_ != nullptr; }
+  // Something is told or brought only as there is room for it: whoever takes frames out of the outbox by itself, and not inside
+  // on_outbox, calls on_room() afterwards.
+  bool wants_room() const { return gaps_ != nullptr || streaming_; }
 
   // Answered by on_subscribed, maybe inside the call. Errors: kLimit (subscriptions_max), kUnavailable, and kConflict when an
   // unsubscribe or a subscribe with `recover` for the same selector came before the answer.

@@ -139,9 +139,10 @@ def test_a_websocket_takes_a_session_over_from_polls_and_gives_it_back(server):
         talker.publish("/over", [number, "by socket"])
         assert socket.hear() == [{"channel": "/over", "data": [number, "by socket"]}]
         socket.close()
-        wait = later(lambda: client.hear(1))
+        heard = []
+        wait = later(lambda: heard.extend(client.hear(1)) or True)
         # The socket may not be known to be gone yet: what had begun to leave through it may be lost with it.
-        talker.publish("/over", [number, "lost?"])
+        wait_until(lambda: talker.publish("/over", [number, "lost?"]) and heard)
         wait()
         client.say("/meta/disconnect")
 
@@ -338,6 +339,155 @@ def test_after_a_crash_clients_shake_hands_again(start):
     client.server = again
     reply = client.connect()[0]
     assert (reply["error"], reply["advice"]["reconnect"]) == ("402::session_unknown", "handshake")
+
+
+# --- Recovery by position
+
+
+class Replaying(Bayeux):
+    """A client that knows where it stands in one channel, and takes it along into its next session."""
+
+    def __init__(self, server, channel, position=None, **options):
+        super().__init__(server, ext={"replay": True}, **options)
+        assert self.welcome["ext"]["replay"] is True
+        self.channel, self.position, self.heard = channel, position, []
+        messages = self.say("/meta/subscribe", subscription=channel, ext={"replay": {channel: position}})
+        assert messages[0]["successful"], messages[0]
+        self.told = messages[0]["ext"]["replay"][channel]
+        if position is None:
+            self.position = self.told["positions"][channel]
+        self.take(messages)
+
+    def take(self, messages):
+        for message in messages:
+            if message["channel"] == self.channel and "data" in message:
+                self.heard.append(message["data"]["n"])
+                self.position = message["ext"]["replay"]
+
+    def poll(self, **options):
+        messages = self.connect(**options)
+        self.take(messages)
+        return messages[-1]
+
+
+@pytest.fixture
+def durable(start, tmp_path):
+    """Starts servers that keep their channels in one directory, and remember much; `again` one where another was."""
+    config = tmp_path / "carillon.toml"
+    config.write_text('[limits]\nrecover_publications_max = 10000\n[bayeux]\ntimeout = "2s"\n'
+                      '[[channels]]\nmatch = "**"\npublish = "open"\nhistory_count = 10000\n')
+
+    def start_one(again=None):
+        where = ("--listen", f"{again.host}:{again.port}") if again else ()
+        return start("--loops", "4", "--config", str(config), *where, data=tmp_path / "data")
+
+    return start_one
+
+
+def publish_numbers(server, channel, numbers, size=1000):
+    numbers = list(numbers)
+    for at in range(0, len(numbers), 500):
+        events = [{"channel": channel, "event": "n", "data": {"n": n, "x": "x" * size}} for n in numbers[at:at + 500]]
+        answer = server.call("POST", "/api/batch", {"publications": events})
+        assert answer.status == 200 and not any("error" in each for each in answer.json["results"]), answer
+
+
+def test_five_thousand_missed_come_whole_to_a_poller_after_a_crash(durable):
+    server = durable()
+    client = Replaying(server, "/room/long")
+    assert client.told["recovered"] is False
+    publish_numbers(server, "room:long", range(0, 5000))
+    server.kill()
+    server = durable(again=server)
+    publish_numbers(server, "room:long", range(5000, 5010))
+    client = Replaying(server, "/room/long", client.position)
+    assert client.told["recovered"] is True
+    while len(client.heard) < 5010:
+        assert client.poll()["successful"]
+    server.publish("room:long", data={"n": 5010})
+    client.poll()
+    assert client.heard == list(range(5011))
+
+
+def test_five_thousand_missed_come_whole_over_a_websocket_on_any_loop(durable):
+    server = durable()
+    known = Replaying(server, "/room/long").position
+    publish_numbers(server, "room:long", range(0, 5000))
+    for _ in range(4):
+        client = Bayeux(server, ext={"replay": True})
+        socket = Socket(server)  # Of whatever loop.
+        socket.say({"id": "c", "channel": "/meta/connect", "clientId": client.id, "connectionType": "websocket"},
+                   {"id": "s", "channel": "/meta/subscribe", "clientId": client.id, "subscription": "/room/long",
+                    "ext": {"replay": {"/room/long": known}}})
+        heard, told = [], None
+        while len(heard) < 5000:
+            for message in socket.hear():
+                if message["channel"] == "/meta/subscribe":
+                    told = message
+                elif message["channel"] == "/room/long":
+                    assert told, "the reply comes first"
+                    heard.append(message["data"]["n"])
+        assert told["ext"]["replay"]["/room/long"]["recovered"] is True
+        assert heard == list(range(5000))
+        socket.close()
+
+
+def test_crashes_under_fire_lose_and_repeat_nothing_for_a_client_that_replays(durable):
+    server = durable()
+    client = Replaying(server, "/room/fire")
+    heard, published = client.heard, 0
+    for _ in range(3):
+        stop = threading.Event()
+
+        def publish():
+            nonlocal published
+            while not stop.is_set():
+                server.publish("room:fire", "n", {"n": published})  # Answered: it holds.
+                published += 1
+
+        wait = later(lambda: (publish(), True))
+        seen = len(heard)
+        while len(heard) < seen + 30:
+            client.poll()
+        stop.set()
+        wait()
+        server.kill()
+        server = durable(again=server)
+        position = client.position
+        client = Replaying(server, "/room/fire", position)
+        assert client.told["recovered"] is True
+        heard += client.heard
+        client.heard = heard
+    while len(heard) < published:
+        client.poll()
+    assert heard == list(range(published))
+
+
+def test_positions_of_a_channel_whose_history_was_removed_are_refused_honestly(durable):
+    server = durable()
+    client = Replaying(server, "/room/gone")
+    publish_numbers(server, "room:gone", range(0, 3))
+    assert server.call("DELETE", "/api/channels/room:gone/history").status in (200, 204)
+    publish_numbers(server, "room:gone", range(3, 5))
+    client = Replaying(server, "/room/gone", client.position)
+    assert client.told["recovered"] is False
+    while len(client.heard) < 2:
+        client.poll()
+    assert client.heard == [3, 4], "what is kept follows"
+
+
+@pytest.mark.parametrize("replay, error", [
+    (7, "400::replay_invalid"),
+    ({"/room/a": 7}, "400::replay_invalid"),
+    ({"/room/a": "7"}, "400::replay_invalid"),
+    ({"/room/**": "1:1"}, "400::replay_invalid"),
+    ({"/room/a": {"room": "1:1"}}, "400::replay_invalid"),
+    ({"/room/**": {f"/room/{n}": "1:1" for n in range(1024)}}, "413::replay_too_large"),
+])
+def test_positions_that_cannot_be(server, replay, error):
+    client = Bayeux(server, ext={"replay": True})
+    reply = client.say("/meta/subscribe", subscription="/room/a", ext={"replay": replay})[-1]
+    assert (reply["successful"], reply["error"]) == (False, error)
 
 
 def test_an_operator_ends_a_session(start):

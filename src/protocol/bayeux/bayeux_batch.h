@@ -1,6 +1,7 @@
 // BayeuxBatch: the replies to one request's messages, in the messages' order; it answers when all are there. One loop.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,7 +12,8 @@ namespace carillon {
 
 class BayeuxBatch {
  public:
-  using Answer = UniqueFunction<void(std::vector<std::string> replies)>;
+  // `first`: so many of the replies go ahead of any delivery.
+  using Answer = UniqueFunction<void(std::vector<std::string> replies, std::size_t first)>;
   explicit BayeuxBatch(Answer answer) : answer_(std::move(answer)) {}
 
   // A place for one more reply.
@@ -26,7 +28,10 @@ class BayeuxBatch {
     --open_;
     finish();
   }
+  // The reply at this place goes ahead of what is delivered to its client, and so do those before it.
+  void lead_with(std::size_t place) { first_ = std::max(first_, place + 1); }
   void append(std::string reply) { fill(add(), std::move(reply)); }
+  bool sealed() const { return sealed_; }
   // No more places come.
   void seal() {
     sealed_ = true;
@@ -35,12 +40,13 @@ class BayeuxBatch {
 
  private:
   void finish() {
-    if (sealed_ && open_ == 0 && answer_) std::exchange(answer_, {})(std::move(replies_));
+    if (sealed_ && open_ == 0 && answer_) std::exchange(answer_, {})(std::move(replies_), first_);
   }
 
   Answer answer_;
   std::vector<std::string> replies_;
   std::size_t open_ = 0;
+  std::size_t first_ = 0;
   bool sealed_ = false;
 };
 using BayeuxBatchPtr = std::shared_ptr<BayeuxBatch>;

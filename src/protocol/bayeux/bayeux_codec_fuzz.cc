@@ -4,7 +4,9 @@
 
 #include "base/check.h"
 #include "base/utf8.h"
+#include "hub/position_text.h"
 #include "protocol/bayeux/bayeux_codec.h"
+#include "protocol/bayeux/bayeux_replay.h"
 
 using namespace carillon;
 
@@ -42,6 +44,21 @@ bool same(const BayeuxMessage& a, const BayeuxMessage& b) {
          a.wishes.interval == b.wishes.interval;
 }
 
+// What a client says that it knows is a channel's position each, and not too many.
+void check_replay(const BayeuxMessage& message) {
+  const Result<BayeuxReplayWishes> wishes = read_bayeux_replay(message.ext_json, BayeuxAlphabet::kCometd);
+  if (!wishes) return CHECK(wishes.error().kind == ErrorKind::kInvalid || wishes.error().kind == ErrorKind::kTooLarge);
+  for (const std::string& subscription : message.subscriptions) {
+    const std::optional<std::vector<ChannelPosition>> known = wishes->of(subscription);
+    if (!known) continue;
+    CHECK(known->size() <= kBayeuxReplayPositionsMax);
+    for (const auto& [channel, position] : *known) {
+      CHECK(canonical_of_bayeux(bayeux_of_canonical(channel, BayeuxAlphabet::kCometd), BayeuxAlphabet::kCometd));
+      CHECK(parse_position_text(position_text(position)) == position);
+    }
+  }
+}
+
 void check_request(std::string_view text) {
   static BayeuxReader reader(16), again(16);
   const Result<std::span<const BayeuxMessage>> messages = reader.read(text);
@@ -54,6 +71,7 @@ void check_request(std::string_view text) {
     const BayeuxMessage& message = (*messages)[i];
     CHECK(same(message, (*copies)[i]));
     CHECK(message.ext_json.empty() || reader.members(message.ext_json));
+    check_replay(message);
     CHECK(message.fault.empty() || message.fault.find("::") == 3);
   }
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <ctime>
 
+#include "hub/position_text.h"
 #include "protocol/bayeux/bayeux_binary.h"
 #include "protocol/event_json.h"
 #include "wire/json/json_writer.h"
@@ -10,11 +11,12 @@
 namespace carillon {
 namespace {
 
-// What a client of another protocol hears beside the payload.
-void append_ext(std::string& out, const Publication& publication) {
+// What a client hears beside the payload.
+void append_ext(std::string& out, const Publication& publication, bool positions) {
   const bool binary = publication.format != PayloadFormat::kJson;
   const bool foreign = publication.event != kBayeuxEvent;
-  if (!binary && !foreign) return;
+  const bool position = positions && publication.position;
+  if (!binary && !foreign && !position) return;
   out += R"(,"ext":{)";
   if (binary) out += R"("binary":{})";
   if (foreign) {
@@ -23,6 +25,12 @@ void append_ext(std::string& out, const Publication& publication) {
     append_json_string(out, publication.event);
     out += R"(,"event_id":")";
     out += publication.id.text();
+    out += '"';
+  }
+  if (position) {
+    if (binary || foreign) out += ',';
+    out += R"("replay":")";
+    out += position_text(*publication.position);
     out += '"';
   }
   out += '}';
@@ -39,7 +47,7 @@ void BayeuxEncoding::encode(const Publication& publication, std::string& out) co
   } else {
     append_bayeux_binary(out, publication);
   }
-  append_ext(out, publication);
+  append_ext(out, publication, form_.positions);
   if (form_.timestamps) {
     out += R"(,"timestamp":")";
     out += bayeux_timestamp(publication.time_ms);

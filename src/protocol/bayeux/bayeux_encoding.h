@@ -1,5 +1,5 @@
 // How publications are written for Bayeux clients: whole messages with a comma behind each, of which arrays are made when they
-// leave. One for all clients of a loop, whatever their transport, so that all share the bytes.
+// leave. One for all clients of a loop, whatever their transport, and one for those that replay, so that all share the bytes.
 #pragma once
 
 #include <string>
@@ -16,6 +16,7 @@ inline constexpr std::string_view kBayeuxEvent = "message";
 struct BayeuxForm {
   BayeuxAlphabet alphabet = BayeuxAlphabet::kCometd;
   bool timestamps = false;
+  bool positions = false;  // A publication's position stands in its `ext`, as `replay`.
 };
 
 class BayeuxEncoding final : public Encoding {

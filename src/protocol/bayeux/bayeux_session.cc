@@ -11,6 +11,8 @@ namespace {
 // Messages for one client that may wait for others; with one more all are sent.
 constexpr std::size_t kLazyMax = 100;
 
+constexpr std::string_view kSubscribe = "/meta/subscribe";
+
 EndReason end_reason(bayeux_event::RemovalReason reason) {
   using enum bayeux_event::RemovalReason;
   switch (reason) {
@@ -29,6 +31,16 @@ std::string_view reconnect_after(bayeux_event::RemovalReason reason) {
   return reason == kShutdown ? "retry" : "none";
 }
 
+// Of more channels than the hub names at once none has a name.
+void note_lost(std::vector<Gap>& lost, const Gap& gap) {
+  const std::string name = lost.size() < kGapChannelsMax ? gap.channel : std::string();
+  const auto is = [&lost](std::string_view channel) { return std::ranges::find(lost, channel, &Gap::channel); };
+  auto known = is(gap.channel);
+  if (known == lost.end()) known = is(name);
+  if (known == lost.end()) known = lost.insert(known, Gap{.channel = name});
+  known->messages += gap.messages;
+}
+
 }  // namespace
 
 BayeuxSession::BayeuxSession(BayeuxSessions& owner, Start start)
@@ -36,11 +48,12 @@ BayeuxSession::BayeuxSession(BayeuxSessions& owner, Start start)
       client_(std::move(start.client)),
       browser_(start.browser.empty() ? nullptr : &owner.common().browsers.join(start.browser)),
       shows_cookie_(start.shows_cookie),
+      replays_(start.replays),
       ack_(start.acknowledged ? std::make_unique<BayeuxAck>() : nullptr),
       active_at_(owner.loop().now()),
       session_(owner.shard(), *this,
                {.protocol = "bayeux",
-                .encoding = &owner.encoding(),
+                .encoding = start.replays ? &owner.encoding_with_positions() : &owner.encoding(),
                 .identity = std::move(start.identity),
                 .user_agent = client_->user_agent}) {
   owner_.common().sessions.fetch_add(1, std::memory_order_relaxed);
@@ -72,38 +85,48 @@ bool BayeuxSession::may_speak(std::string_view cookie) {
 // --- Requests
 
 void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxAnswerer answerer) {
-  const BayeuxMessage& first = messages.front();
-  if (messages.size() == 1 && first.channel == kBayeuxConnect && fault_of(first).empty()) {
-    HeldConnect asked = read_connect(first);
+  const BayeuxMessage& message = messages.front();
+  if (messages.size() == 1 && message.channel == kBayeuxConnect && fault_of(message).empty()) {
+    HeldConnect asked = read_connect(message);
     asked.answerer = std::move(answerer);
-    return connect(first, std::move(asked));
+    return connect(message, std::move(asked));
   }
-  const auto batch = std::make_shared<BayeuxBatch>(
-      [&owner = owner_, id = client_id(), answerer = std::move(answerer)](std::vector<std::string> replies) mutable {
-        if (BayeuxSession* const session = owner.find(id)) return session->answer(std::move(answerer), std::move(replies));
-        answerer.answer(bayeux_array({}, replies));
-      });
-  take_each(messages, batch);
+  const auto batch = std::make_shared<BayeuxBatch>([&owner = owner_, id = client_id(), answerer = std::move(answerer)](
+                                                       std::vector<std::string> replies, std::size_t first) mutable {
+    BayeuxSession* const session = owner.find(id);
+    if (session != nullptr) return session->answer(std::move(answerer), std::move(replies), first);
+    answerer.answer(bayeux_array({}, replies));
+  });
+  for (const BayeuxMessage& each : messages) take_one(each, batch);
+  batch->seal();
+  if (replays_) deliver();
 }
 
 void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxLine& line) {
   attach(line);
-  const auto batch = std::make_shared<BayeuxBatch>(
-      [&owner = owner_, id = client_id(), self = line.self()](const std::vector<std::string>& replies) {
+  const BayeuxBatchPtr batch = batch_for(line);
+  for (const BayeuxMessage& message : messages) {
+    // What it recovers comes behind the reply, and must wait for no other.
+    const bool alone = replays_ && message.channel == kSubscribe;
+    const BayeuxBatchPtr own = alone ? batch_for(line) : nullptr;
+    take_one(message, alone ? own : batch);
+    if (alone) own->seal();
+  }
+  batch->seal();
+  if (replays_) deliver();
+}
+
+BayeuxBatchPtr BayeuxSession::batch_for(BayeuxLine& line) {
+  return std::make_shared<BayeuxBatch>(
+      [&owner = owner_, id = client_id(), self = line.self()](const std::vector<std::string>& replies, std::size_t first) {
         if (*self == nullptr || replies.empty()) return;
         // What the client hears of its own publish goes ahead of the word that it was published.
         BayeuxSession* const session = owner.find(id);
-        if (session != nullptr && session->line_ == *self && session->pushes()) session->deliver();
+        if (first == 0 && session != nullptr && session->line_ == *self && session->pushes()) session->deliver();
         if (*self == nullptr) return;
         (*self)->send_array(bayeux_array({}, replies));
         (*self)->flush();
       });
-  take_each(messages, batch);
-}
-
-void BayeuxSession::take_each(std::span<const BayeuxMessage> messages, const BayeuxBatchPtr& batch) {
-  for (const BayeuxMessage& message : messages) take_one(message, batch);
-  batch->seal();
 }
 
 void BayeuxSession::take_one(const BayeuxMessage& message, const BayeuxBatchPtr& batch) {
@@ -125,11 +148,12 @@ void BayeuxSession::take_one(const BayeuxMessage& message, const BayeuxBatchPtr&
     if (ack_ != nullptr) take_deliveries(text, frames);
     append_connect_reply(text, asked, default_advice());
     batch->append(std::move(text));
-    return touch(Millis(options().interval));
+    touch(Millis(options().interval));
+    return ask_for_more();
   }
   active_at_ = loop().now();
   if (!held_) touch(Millis(0));
-  if (message.channel == "/meta/subscribe") return subscribe(message, batch);
+  if (message.channel == kSubscribe) return subscribe(message, batch);
   if (message.channel == "/meta/unsubscribe") return unsubscribe(message, batch);
   if (message.channel == "/meta/disconnect") return disconnect(message, batch);
   publish(message, batch);
@@ -205,7 +229,7 @@ void BayeuxSession::on_line_gone(BayeuxLine& line) {
 
 void BayeuxSession::on_line_room() {
   deliver();
-  if (!gone_ && session_.has_gap()) session_.on_room();
+  ask_for_more();
 }
 
 // --- Deliveries
@@ -250,7 +274,7 @@ bool BayeuxSession::only_lazy() {
 }
 
 void BayeuxSession::deliver() {
-  if (gone_ || !has_deliveries()) return;
+  if (gone_ || holding_ > 0 || !has_deliveries()) return;
   const bool may_leave = pushes() || (held_ && !under_way());
   if (!may_leave) return;
   if (only_lazy()) {
@@ -264,17 +288,23 @@ void BayeuxSession::deliver() {
 
 void BayeuxSession::push() {
   take_lazy();
-  while (line_->has_room() && has_deliveries()) {
+  while (line_ != nullptr && line_->has_room() && has_deliveries()) {
     if (rare_ != nullptr && !rare_->unsent.empty()) {
       line_->send(rare_->unsent.front());
       rare_->unsent.erase(rare_->unsent.begin());
     } else {
       line_->send(session_.outbox().pop());
     }
+    // A line that takes all at once has room again, and says nothing.
+    if (!line_->has_room()) line_->flush();
   }
-  line_->flush();
-  // The hub tells of what was lost when there is room.
-  if (session_.has_gap()) session_.on_room();
+  if (line_ != nullptr) line_->flush();
+  ask_for_more();
+}
+
+// The hub tells of what was lost, and brings more of what was missed, when there is room.
+void BayeuxSession::ask_for_more() {
+  if (!gone_ && session_.wants_room()) session_.on_room();
 }
 
 // Lazy messages of this client's own take their place among what leaves now.
@@ -294,14 +324,14 @@ void BayeuxSession::take_deliveries(std::string& text, BayeuxFrames& frames) {
   if (ack_ != nullptr) {
     ack_->begin_batch();
     ack_->append_kept(text);
-    while (!outbox.empty() && ack_->bytes() < most) {
+    while (holding_ == 0 && !outbox.empty() && ack_->bytes() < most) {
       FramePtr frame = outbox.pop();
       text += frame->bytes();
       ack_->keep(std::move(frame));
     }
     return;
   }
-  if (under_way()) return;
+  if (under_way() || holding_ > 0) return;
   if (rare_ != nullptr && !rare_->unsent.empty()) {
     frames = std::exchange(rare_->unsent, {});
     for (const FramePtr& frame : frames) text += frame->bytes();
@@ -328,13 +358,14 @@ std::string BayeuxSession::take_for_handshake(std::size_t& messages) {
 }
 
 // The answer to other messages than a connect takes along what waits, so that no connect must wake for it.
-void BayeuxSession::answer(BayeuxAnswerer answerer, std::vector<std::string> replies) {
+void BayeuxSession::answer(BayeuxAnswerer answerer, std::vector<std::string> replies, std::size_t first) {
   BayeuxFrames frames;
   std::string deliveries;
   if (line_ == nullptr && ack_ == nullptr && !options().deliver_by_connect) take_deliveries(deliveries, frames);
-  std::string array = bayeux_array(deliveries, replies);
+  std::string array = bayeux_array(deliveries, replies, first);
   if (frames.empty()) return answerer.answer(std::move(array));
   answerer.answer(std::move(array), departing(std::move(frames)));
+  ask_for_more();
 }
 
 // They are on their way until the answer has left, or could not.
@@ -349,14 +380,29 @@ ReplySent BayeuxSession::departing(BayeuxFrames frames) {
 void BayeuxSession::on_answer_sent(bool sent) {
   if (!sent) rare().unsent = std::move(departure_->frames);
   departure_->frames.clear();
-  // The hub tells of what was lost when there is room.
   if (session_.has_gap()) return session_.on_room();
   deliver();
+  ask_for_more();
 }
 
 void BayeuxSession::on_gap(std::span<const Gap> gaps) {
-  if (ack_ != nullptr) return remove(bayeux_event::RemovalReason::kSlow);
-  for (const Gap& gap : gaps) rare().lost += gap.messages;
+  if (ends_by_gap()) return remove(bayeux_event::RemovalReason::kSlow);
+  for (const Gap& gap : gaps) {
+    rare().lost += gap.messages;
+    if (replays_) note_lost(rare().lost_by, gap);
+  }
+  if (!replays_ || !held_) return;
+  // Told by this connect, now: what it hears next has positions behind the loss.
+  held_->until = loop().now();
+  wait_until(held_->until);
+}
+
+// An operator closed the channel, or what is still missing of it cannot be read any more. There is no word for that in Bayeux;
+// who could recover is made to shake hands again.
+void BayeuxSession::on_unsubscribed(std::string_view channel, std::string_view /*reason*/, bool crash) {
+  const std::string name = bayeux_of_canonical(channel, owner_.common().alphabet);
+  if (std::erase(channels_, name) > 0) owner_.common().subscribed.remove(name);
+  if (crash && replays_) remove(bayeux_event::RemovalReason::kSlow);
 }
 
 void BayeuxSession::on_announcement(const Bytes& text) {
@@ -439,7 +485,7 @@ void BayeuxSession::remove(bayeux_event::RemovalReason reason) {
 
 void BayeuxSession::end(bayeux_event::RemovalReason reason, std::string_view advice) {
   if (gone_) return;
-  if (held_) answer_connect(advice, reconnect_after(reason) == "handshake" ? "402::session_unknown" : "");
+  if (held_) answer_held(advice, reconnect_after(reason) == "handshake" ? "402::session_unknown" : "");
   gone_ = true;
   if (departure_ != nullptr) departure_->session = nullptr;
   if (reason == bayeux_event::RemovalReason::kExpired) owner_.common().expired.fetch_add(1, std::memory_order_relaxed);

@@ -8,8 +8,8 @@
 #pragma once
 
 #include <boost/container/small_vector.hpp>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -24,6 +24,7 @@
 #include "protocol/bayeux/bayeux_common.h"
 #include "protocol/bayeux/bayeux_http.h"
 #include "protocol/bayeux/bayeux_line.h"
+#include "protocol/bayeux/bayeux_replay.h"
 #include "protocol/bayeux/bayeux_reply.h"
 #include "protocol/bayeux/bayeux_timesync.h"
 #include "protocol/deadline_list.h"
@@ -41,6 +42,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
     std::string browser;        // Its cookie; empty: there are none.
     bool shows_cookie = false;  // The handshake brought it.
     bool acknowledged = false;
+    bool replays = false;  // It asked for positions, by which it recovers (bayeux_replay.h).
   };
   BayeuxSession(BayeuxSessions& owner, Start start);
   ~BayeuxSession() override;
@@ -49,6 +51,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   const BayeuxClientPtr& client() const { return client_; }
   bool connected() const { return connected_; }
   bool acknowledges() const { return ack_ != nullptr; }
+  bool replays() const { return replays_; }
   std::uint64_t batch() const { return ack_->batch(); }
 
   // Whether a request with this cookie may speak for the session; empty: none was shown.
@@ -94,6 +97,8 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
     std::vector<std::string> added;  // The channels that it subscribes to anew.
     std::size_t answers_due = 0;
     std::string error;
+    std::vector<BayeuxReplayed> replayed;  // Of a session that replays: by `added`, whose tickets follow on one another.
+    bool holds = false;                    // What is recovered comes behind its reply: deliveries wait for that.
   };
   // What an answer that is under way carries. Shared with who tells whether it has left, after the session's end even: maybe
   // on another thread by then, where it is dropped.
@@ -106,9 +111,10 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
     std::vector<std::string> lazy;  // Messages for this client alone that may wait.
     BayeuxFrames unsent;            // Of an answer that could not leave.
     std::uint64_t lost = 0;         // Publications that the client read too slowly for, and has not been told of.
+    std::vector<Gap> lost_by;       // By channel, where the session replays.
   };
 
-  void take_each(std::span<const BayeuxMessage> messages, const BayeuxBatchPtr& batch);
+  BayeuxBatchPtr batch_for(BayeuxLine& line);
   void take_one(const BayeuxMessage& message, const BayeuxBatchPtr& batch);
   std::string fault_of(const BayeuxMessage& message) const;
 
@@ -118,8 +124,9 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   void give_up_line(std::string_view reason);
   Millis time_to_hold(const BayeuxMessage& message, HeldConnect& connect, std::string& advice);
   void supersede();
+  void answer_connect(std::string_view advice = {});
   // With an error the connect has failed.
-  void answer_connect(std::string_view advice = {}, std::string_view error = {});
+  void answer_held(std::string_view advice, std::string_view error);
   void append_connect_reply(std::string& out, const HeldConnect& asked, std::string_view advice, std::string_view error = {});
   void hold(HeldConnect asked);
   std::optional<HeldConnect> take_held();
@@ -130,6 +137,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   void unsubscribe(const BayeuxMessage& message, const BayeuxBatchPtr& batch);
   std::string refusal_to_unsubscribe(const std::string& channel) const;
   void drop(const std::string& channel);
+  void hold_pending(Ticket ticket, Pending pending);
   void finish_subscribe(Ticket ticket);
   void publish(const BayeuxMessage& message, const BayeuxBatchPtr& batch);
   void publish_to_service(const BayeuxMessage& message, const BayeuxBatchPtr& batch);
@@ -147,10 +155,12 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   void push();
   void take_deliveries(std::string& text, BayeuxFrames& frames);
   void take_lazy();
+  void ask_for_more();
+  bool ends_by_gap() const { return ack_ != nullptr && !recovers_wildcards_; }
   bool under_way() const { return departure_ != nullptr && !departure_->frames.empty(); }
   ReplySent departing(BayeuxFrames frames);
   void on_answer_sent(bool sent);
-  void answer(BayeuxAnswerer answerer, std::vector<std::string> replies);
+  void answer(BayeuxAnswerer answerer, std::vector<std::string> replies, std::size_t first);
 
   void touch(Millis interval);
   void wait_until(Millis deadline);
@@ -162,6 +172,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   void on_published(Ticket ticket, const Result<Receipt>& outcome) override;
   void on_history(Ticket, const Result<HistoryPage>&) override {}
   void on_gap(std::span<const Gap> gaps) override;
+  void on_unsubscribed(std::string_view channel, std::string_view reason, bool crash) override;
   void on_announcement(const Bytes& text) override;
   void on_end_wanted(EndReason reason, std::string_view text) override;
   std::string peer_text() const override { return client_->peer; }
@@ -178,6 +189,8 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   bool advised_ = false;    // By the transport in use.
   bool gone_ = false;
   bool lazy_due_ = false;
+  const bool replays_;
+  bool recovers_wildcards_ = false;  // It has asked for what it missed of several channels at once, which is bounded.
   BayeuxTransport transport_ = BayeuxTransport::kLongPolling;
   BayeuxLine* line_ = nullptr;
   std::optional<HeldConnect> held_;
@@ -189,7 +202,8 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   Millis active_at_{0};
   Millis deadline_{0};
   std::vector<std::string> channels_;  // Subscribed to, as on the wire.
-  std::unique_ptr<boost::unordered_flat_map<Ticket, Pending>> pending_;
+  std::unique_ptr<std::map<Ticket, Pending>> pending_;
+  std::size_t holding_ = 0;  // Of these; nothing is delivered meanwhile.
   Ticket next_ticket_ = 1;
   Session session_;
 };

@@ -41,7 +41,14 @@ std::string publish_error(const Error& error) {
 
 void BayeuxSession::subscribe(const BayeuxMessage& message, const BayeuxBatchPtr& batch) {
   if (message.subscriptions.empty()) return refuse(message, batch, {.error = "403::subscription_missing"});
-  std::vector<Selector> selectors;
+  const BayeuxAlphabet alphabet = owner_.common().alphabet;
+  const Result<BayeuxReplayWishes> wishes =
+      replays_ ? read_bayeux_replay(message.ext_json, alphabet) : Result<BayeuxReplayWishes>(BayeuxReplayWishes());
+  if (!wishes) {
+    const bool too_large = wishes.error().kind == ErrorKind::kTooLarge;
+    return refuse(message, batch, {.error = too_large ? "413::replay_too_large" : "400::replay_invalid"});
+  }
+  std::vector<SubscribeOptions> wanted;
   Pending asked{.batch = batch, .id_json = std::string(message.id_json), .channel = std::string(message.channel)};
   for (const std::string& channel : message.subscriptions) {
     Selector selector;
@@ -51,24 +58,37 @@ void BayeuxSession::subscribe(const BayeuxMessage& message, const BayeuxBatchPtr
                        std::ranges::find(asked.added, channel) != asked.added.end();
     if (known || channel.starts_with("/service/")) continue;
     asked.added.push_back(channel);
-    selectors.push_back(std::move(selector));
+    std::optional<std::vector<ChannelPosition>> recover = wishes->of(channel);
+    asked.holds = asked.holds || recover;
+    recovers_wildcards_ = recovers_wildcards_ || (recover && selector.kind != Selector::Kind::kExact);
+    wanted.push_back({.selector = std::move(selector), .recover = std::move(recover), .ticket = next_ticket_ + wanted.size()});
+    if (replays_) asked.replayed.push_back({.subscription = channel});
   }
   const std::size_t most = owner_.shard().hub().options().subscriptions_per_session_max;
   if (channels_.size() + asked.added.size() > most) {
     return refuse(message, batch, {.error = "403:too_many_subscriptions:subscribe_failed"});
   }
-  if (selectors.empty()) return reply(reply_to(message), batch, batch->add());
-  const Ticket ticket = next_ticket_++;
+  if (wanted.empty()) return reply(reply_to(message), batch, batch->add());
+  const Ticket ticket = next_ticket_;
+  next_ticket_ += wanted.size();
   asked.place = batch->add();
+  if (asked.holds) {
+    batch->lead_with(asked.place);
+    ++holding_;
+  }
   asked.subscription_json = message.subscription_json;
-  asked.answers_due = selectors.size();
+  asked.answers_due = wanted.size();
   for (const std::string& channel : asked.added) {
     channels_.push_back(channel);
     owner_.common().subscribed.add(channel);
   }
-  if (pending_ == nullptr) pending_ = std::make_unique<boost::unordered_flat_map<Ticket, Pending>>();
-  pending_->emplace(ticket, std::move(asked));
-  for (Selector& selector : selectors) session_.subscribe({.selector = std::move(selector), .ticket = ticket});
+  hold_pending(ticket, std::move(asked));
+  for (SubscribeOptions& options : wanted) session_.subscribe(std::move(options));
+}
+
+void BayeuxSession::hold_pending(Ticket ticket, Pending pending) {
+  if (pending_ == nullptr) pending_ = std::make_unique<std::map<Ticket, Pending>>();
+  pending_->emplace(ticket, std::move(pending));
 }
 
 BayeuxPermission BayeuxSession::may_subscribe(const std::string& channel, Selector& selector) {
@@ -96,11 +116,19 @@ BayeuxPermission BayeuxSession::may_subscribe(const std::string& channel, Select
 
 void BayeuxSession::on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) {
   if (pending_ == nullptr) return;
-  const auto found = pending_->find(ticket);
-  if (found == pending_->end()) return;
-  Pending& asked = found->second;
-  if (!outcome) asked.error = subscribe_error(outcome.error());
-  if (--asked.answers_due == 0) finish_subscribe(ticket);
+  auto found = pending_->upper_bound(ticket);
+  if (found == pending_->begin()) return;
+  const auto& [first, asked] = *--found;
+  const std::size_t number = ticket - first;
+  if (number >= asked.added.size()) return;
+  Pending& subscribing = found->second;
+  if (!outcome) {
+    subscribing.error = subscribe_error(outcome.error());
+  } else if (replays_) {
+    subscribing.replayed[number].recovered = outcome->recovered;
+    subscribing.replayed[number].positions = outcome->positions;
+  }
+  if (--subscribing.answers_due == 0) finish_subscribe(first);
 }
 
 void BayeuxSession::finish_subscribe(Ticket ticket) {
@@ -113,9 +141,13 @@ void BayeuxSession::finish_subscribe(Ticket ticket) {
   } else if (owner_.common().events.heard()) {
     owner_.common().events.emit(bayeux_event::Subscribe{.client = client_, .channels = asked.added});
   }
-  reply(
-      {.id_json = asked.id_json, .channel = asked.channel, .subscription_json = asked.subscription_json, .error = asked.error},
-      asked.batch, asked.place);
+  BayeuxReply told{
+      .id_json = asked.id_json, .channel = asked.channel, .subscription_json = asked.subscription_json, .error = asked.error};
+  if (replays_ && asked.error.empty()) told.ext_json = bayeux_replay_reply(asked.replayed, owner_.common().alphabet);
+  if (asked.holds) --holding_;
+  reply(told, asked.batch, asked.place);
+  // Else the reply leaves when the request has been read, and then what waits.
+  if (asked.holds && asked.batch->sealed()) deliver();
 }
 
 void BayeuxSession::unsubscribe(const BayeuxMessage& message, const BayeuxBatchPtr& batch) {
@@ -168,11 +200,10 @@ void BayeuxSession::publish(const BayeuxMessage& message, const BayeuxBatchPtr& 
   Result<Draft> draft = draft_of(message);
   if (!draft) return refuse(message, batch, {.error = publish_error(draft.error())});
   const Ticket ticket = next_ticket_++;
-  if (pending_ == nullptr) pending_ = std::make_unique<boost::unordered_flat_map<Ticket, Pending>>();
-  pending_->emplace(ticket, Pending{.batch = batch,
-                                    .place = batch->add(),
-                                    .id_json = std::string(message.id_json),
-                                    .channel = std::string(message.channel)});
+  hold_pending(ticket, {.batch = batch,
+                        .place = batch->add(),
+                        .id_json = std::string(message.id_json),
+                        .channel = std::string(message.channel)});
   session_.publish(*std::move(draft), ticket);
 }
 

@@ -42,7 +42,7 @@ void BayeuxSession::connect(const BayeuxMessage& message, HeldConnect asked) {
   const bool idle = options().activity != BayeuxActivity::kOff && loop().now() - active_at_ > Millis(options().activity_time);
   if (idle) return end(bayeux_event::RemovalReason::kIdle, bayeux_advice({.reconnect = "none"}));
   // What is newer than the loss would hide it.
-  if (ack_ != nullptr && session_.has_gap()) return remove(bayeux_event::RemovalReason::kSlow);
+  if (ends_by_gap() && session_.has_gap()) return remove(bayeux_event::RemovalReason::kSlow);
   held_->until = loop().now() + time;
   wait_with_connect(time, advice);
 }
@@ -58,7 +58,7 @@ void BayeuxSession::begin_polling(const BayeuxMessage& message, BayeuxTransport 
 
 void BayeuxSession::wait_with_connect(Millis time, std::string_view advice) {
   const bool unacknowledged = ack_ != nullptr && !ack_->empty();
-  const bool ready = !pushes() && !under_way() && (has_deliveries() || unacknowledged) && !only_lazy();
+  const bool ready = !pushes() && !under_way() && holding_ == 0 && (has_deliveries() || unacknowledged) && !only_lazy();
   if (time == Millis(0) || ready) return answer_connect(advice);
   if (pushes()) deliver();
   // A line that is too full ends in that call, and the connect with it.
@@ -122,7 +122,12 @@ void BayeuxSession::hold(HeldConnect asked) {
   if (held_) held_->answerer.exchange().on_drain([this] { answer_connect(default_advice()); });
 }
 
-void BayeuxSession::answer_connect(std::string_view advice, std::string_view error) {
+void BayeuxSession::answer_connect(std::string_view advice) {
+  answer_held(advice, {});
+  ask_for_more();
+}
+
+void BayeuxSession::answer_held(std::string_view advice, std::string_view error) {
   std::optional<HeldConnect> asked = take_held();
   touch(Millis(options().interval));
   BayeuxFrames frames;
@@ -130,19 +135,24 @@ void BayeuxSession::answer_connect(std::string_view advice, std::string_view err
   array.reserve(session_.outbox().bytes() + kReplyBytes);
   array += '[';
   if (!pushes()) take_deliveries(array, frames);
+  // Positions behind a loss come with the word of it.
+  if (replays_ && !pushes() && !ends_by_gap() && session_.has_gap()) session_.on_room();
   append_connect_reply(array, *asked, advice, error);
   array += ']';
   if (asked->line != nullptr) {
     asked->line->send_array(array);
-    return asked->line->flush();
+    asked->line->flush();
+  } else if (frames.empty()) {
+    asked->answerer.answer(std::move(array));
+  } else {
+    asked->answerer.answer(std::move(array), departing(std::move(frames)));
   }
-  if (frames.empty()) return asked->answerer.answer(std::move(array));
-  asked->answerer.answer(std::move(array), departing(std::move(frames)));
 }
 
 void BayeuxSession::append_connect_reply(std::string& out, const HeldConnect& asked, std::string_view advice,
                                          std::string_view error) {
   const std::uint64_t lost = rare_ == nullptr ? 0 : std::exchange(rare_->lost, 0);
+  const std::vector<Gap> lost_by = lost == 0 ? std::vector<Gap>() : std::exchange(rare_->lost_by, {});
   const bool plain = ack_ == nullptr && !asked.timesync && lost == 0 && !options().timestamps;
   if (plain && advice.empty() && error.empty()) return append_bayeux_connect_reply(out, asked.id_json);
   BayeuxReply reply{
@@ -155,6 +165,9 @@ void BayeuxSession::append_connect_reply(std::string& out, const HeldConnect& as
     if (ack_ != nullptr) ext.key("ack").number(ack_->batch());
     if (!timesync.empty()) ext.key("timesync").raw(timesync);
     if (lost != 0) ext.key("lost").number(lost);
+    if (!lost_by.empty()) {
+      ext.key("replay").begin_object().key("lost").raw(bayeux_lost(lost_by, owner_.common().alphabet)).end_object();
+    }
     ext.end_object();
   }
   append_bayeux_reply(out, reply);

@@ -29,6 +29,8 @@ BayeuxSessions::BayeuxSessions(BayeuxParts parts)
     : parts_(std::move(parts)),
       place_(parts_.common.siblings.add(parts_.shard.loop(), *this)),
       encoding_({.alphabet = parts_.common.alphabet, .timestamps = parts_.common.options.timestamps}),
+      encoding_with_positions_(
+          {.alphabet = parts_.common.alphabet, .timestamps = parts_.common.options.timestamps, .positions = true}),
       reader_(parts_.common.options.batch_max),
       deadlines_(parts_.shard.loop()),
       sockets_(*this),
@@ -171,18 +173,21 @@ BayeuxSessions::Handshaken BayeuxSessions::handshake(const BayeuxMessage& messag
     return refuse();
   }
   const std::optional<JsonDocument> ext = message.ext_json.empty() ? std::nullopt : reader_.members(message.ext_json);
-  const JsonSpan* const ack = ext ? ext->find("ack") : nullptr;
+  const auto asks_for = [&ext](std::string_view extension) {
+    const JsonSpan* const wish = ext ? ext->find(extension) : nullptr;
+    return wish != nullptr && wish->type != JsonType::kFalse && wish->type != JsonType::kNull;
+  };
   client.client_id = make_bayeux_client_id(place_, shard().hub().clock(), parts_.random);
   client.data = std::move(verdict.data);
   const bool cookies = common().options.cookies != BayeuxCookies::kOff;
   const bool shows = cookies && is_bayeux_browser_id(cookie);
   Handshaken done{.browser = cookies && !shows ? make_bayeux_browser_id(shard().hub().clock(), parts_.random) : std::string()};
-  BayeuxSession& session =
-      open({.client = std::make_shared<const BayeuxClient>(std::move(client)),
-            .identity = *std::move(identity),
-            .browser = shows ? std::string(cookie) : done.browser,
-            .shows_cookie = shows,
-            .acknowledged = ack != nullptr && ack->type != JsonType::kFalse && ack->type != JsonType::kNull});
+  BayeuxSession& session = open({.client = std::make_shared<const BayeuxClient>(std::move(client)),
+                                 .identity = *std::move(identity),
+                                 .browser = shows ? std::string(cookie) : done.browser,
+                                 .shows_cookie = shows,
+                                 .acknowledged = asks_for("ack"),
+                                 .replays = asks_for("replay")});
   done.session = &session;
   for (const auto& [channel, data] : verdict.messages) {
     session.send(bayeux_delivery({.channel = channel, .data_json = data}), false);
@@ -232,13 +237,14 @@ std::string BayeuxSessions::welcome(const BayeuxMessage& message, BayeuxSession&
   const JsonSpan* const timesync = asked ? asked->find("timesync") : nullptr;
   const auto sync = timesync == nullptr ? std::nullopt : read_timesync(timesync->text, unix_ms());
   const std::string synced = sync ? timesync_reply(*sync, unix_ms()) : std::string();
-  if (session.acknowledges() || !synced.empty()) {
+  if (session.acknowledges() || session.replays() || !synced.empty()) {
     JsonWriter json(ext);
     json.begin_object();
     if (session.acknowledges() && reply.messages_along == 0) json.key("ack").boolean(true);
     if (session.acknowledges() && reply.messages_along != 0) {
       json.key("ack").begin_object().key("enabled").boolean(true).key("batch").number(session.batch()).end_object();
     }
+    if (session.replays()) json.key("replay").boolean(true);
     if (!synced.empty()) json.key("timesync").raw(synced);
     json.end_object();
   }

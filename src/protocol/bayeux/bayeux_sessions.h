@@ -67,6 +67,8 @@ class BayeuxSessions {
   Loop& loop() { return parts_.shard.loop(); }
   std::size_t place() const { return place_; }
   const BayeuxEncoding& encoding() const { return encoding_; }
+  // For sessions that replay.
+  const BayeuxEncoding& encoding_with_positions() const { return encoding_with_positions_; }
   BayeuxReader& reader() { return reader_; }
   DeadlineList& deadlines() { return deadlines_; }
   BayeuxSockets& sockets() { return sockets_; }
@@ -96,6 +98,7 @@ class BayeuxSessions {
   BayeuxParts parts_;
   const std::size_t place_;
   const BayeuxEncoding encoding_;
+  const BayeuxEncoding encoding_with_positions_;
   BayeuxReader reader_;
   DeadlineList deadlines_;
   LogLimit log_;

@@ -1,8 +1,8 @@
 #include "protocol/phoenix/phoenix_broadcast.h"
 
 #include "base/check.h"
+#include "hub/position_text.h"
 #include "protocol/event_json.h"
-#include "protocol/phoenix/phoenix_join.h"
 
 namespace carillon {
 namespace {
@@ -38,7 +38,7 @@ MessageKind append_phoenix_broadcast(std::string& out, const Publication& public
   const bool own = is_phoenix_own_event(publication.channel, event);
   const bool json_payload = publication.format == PayloadFormat::kJson;
   std::string ref(kPhoenixNoRef);
-  if (form.positions && publication.position) ref = '"' + phoenix_position_text(*publication.position) + '"';
+  if (form.positions && publication.position) ref = '"' + position_text(*publication.position) + '"';
   JsonWriter json(out);
   begin_phoenix_message(json, form.version, {.ref = ref, .topic = publication.channel}, own ? kPhoenixStandInEvent : event);
   if (!own && json_payload && is_object(publication.payload.view())) {

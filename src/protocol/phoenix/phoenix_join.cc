@@ -1,6 +1,7 @@
 #include "protocol/phoenix/phoenix_join.h"
 
 #include "hub/epoch_text.h"
+#include "hub/position_text.h"
 
 namespace carillon {
 
@@ -26,7 +27,7 @@ Result<PhoenixJoin> PhoenixJoinReader::read(std::string_view payload) {
 Result<Position> PhoenixJoinReader::read_position(const JsonSpan& span) {
   const Error wrong{ErrorKind::kInvalid, R"(since must be {"offset": <number>, "epoch": "<hex>"}, "<epoch>:<offset>" or null)"};
   if (const std::optional<std::string> text = decode_json_string(span.text)) {
-    const std::optional<Position> position = parse_phoenix_position(*text);
+    const std::optional<Position> position = parse_position_text(*text);
     if (!position) return wrong;
     return *position;
   }
@@ -58,19 +59,6 @@ Result<void> PhoenixJoinReader::read_presence(const JsonSpan& span, PhoenixJoin&
     join.presence_meta = meta->text;
   }
   return {};
-}
-
-std::string phoenix_position_text(const Position& position) {
-  return epoch_text(position.epoch) + ':' + std::to_string(position.offset);
-}
-
-std::optional<Position> parse_phoenix_position(std::string_view text) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  const std::optional<std::uint64_t> epoch = parse_epoch(text.substr(0, colon));
-  const std::optional<std::uint64_t> offset = json_u64(text.substr(colon + 1));
-  if (!epoch || !offset) return std::nullopt;
-  return Position{.epoch = *epoch, .offset = *offset};
 }
 
 }  // namespace carillon

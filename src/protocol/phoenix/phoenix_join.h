@@ -36,8 +36,4 @@ class PhoenixJoinReader {
   JsonSlicer inner_slicer_;
 };
 
-// "<epoch>:<offset>"
-std::string phoenix_position_text(const Position& position);
-std::optional<Position> parse_phoenix_position(std::string_view text);
-
 }  // namespace carillon

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "hub/position_text.h"
+
 namespace carillon {
 namespace {
 
@@ -27,7 +29,7 @@ TEST(PhoenixJoin, AsksForNothingOrForPositions) {
   const Position position{.epoch = 0xff, .offset = 7};
   EXPECT_EQ(read(R"({"since":{"offset":7,"epoch":"00ff"}})").since, position);
   EXPECT_EQ(read(R"({"since":"00000000000000ff:7"})").since, position);
-  EXPECT_EQ(read(R"({"since":")" + phoenix_position_text(position) + R"("})").since, position);
+  EXPECT_EQ(read(R"({"since":")" + position_text(position) + R"("})").since, position);
 }
 
 TEST(PhoenixJoin, SaysWhoIsPresent) {
