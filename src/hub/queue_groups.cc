@@ -23,8 +23,9 @@ struct Listing {
       if (outcome) {
         infos[place] = *std::move(outcome);
       } else if (outcome.error().kind != ErrorKind::kNotFound) {
-        infos[place].name = name;
-        infos[place].fault = outcome.error().text;
+        GroupInfo& damaged = infos[place].emplace();
+        damaged.name = name;
+        damaged.fault = outcome.error().text;
       }
       if (--missing > 0) return;
     }
