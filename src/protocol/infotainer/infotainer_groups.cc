@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "protocol/infotainer/infotainer_dialog.h"
+#include "protocol/native_channels.h"
 
 namespace carillon {
 namespace {
@@ -16,8 +17,14 @@ GroupSettle::Verb settle_verb(InfotainerVerb verb) {
 void InfotainerDialog::join_group(const InfotainerCommand& command) {
   Operation& operation = operate(command);
   operation.group = command.group;
+  GroupWish wish = command.wish;
+  if (wish.dead_letter) {
+    Result<std::string> dead_letter = named_channel(*wish.dead_letter);
+    if (!dead_letter) return fail(dead_letter.error());
+    wish.dead_letter = *std::move(dead_letter);
+  }
   session_.join_group({.name = {.channel = topic_channel(command.id), .name = command.group},
-                       .wish = command.wish,
+                       .wish = std::move(wish),
                        .in_flight_max = command.in_flight,
                        .ticket = operation.ticket});
 }
