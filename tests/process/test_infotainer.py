@@ -349,6 +349,44 @@ def test_subscriptions_expire(start, log):
     wait_until(forgotten)
 
 
+def test_two_workers_share_a_log_and_what_one_had_goes_to_the_other(server, log):
+    def take(worker, count):
+        return [worker.hear("Delivery") for _ in range(count)]
+
+    publisher, first, second = Two(server), Two(server), Two(server)
+    group = {"subscription_id": log.bytes, "group": "workers"}
+    assert first.fine("JoinGroup", in_flight=3, **group)["created"] is True
+    assert second.fine("JoinGroup", in_flight=3, **group)["created"] is False
+    for number in range(6):  # That only the group waits for.
+        publisher.fine("SubmitPublication", subscription_id=log.bytes, submission={"job": number}, format="cbor")
+    had, others = take(first, 3), take(second, 3)
+    assert sorted(each["data"]["job"] for each in had + others) == list(range(6))
+    assert {each["attempt"] for each in had + others} == {1}
+    assert all(each["format"] == "cbor" and each["group"] == "workers" for each in had + others)
+    assert first.fine("AckDelivery", delivery=had[0]["delivery"], **group)["settled"] == 1
+    assert second.fine("AckDelivery", delivery=[each["delivery"] for each in others] + ["nonsense"], **group) == {
+        "request_id": 7, **group, "settled": 3, "refused": ["nonsense"]}
+    assert first.fine("LeaveGroup", **group)["was_member"] is True
+    again = take(second, 2)
+    assert sorted(each["data"]["job"] for each in again) == sorted(each["data"]["job"] for each in had[1:])
+    assert {each["attempt"] for each in again} == {2}
+    assert first.fault("AckDelivery", delivery=had[1]["delivery"], **group) == "conflict"
+
+    first.fine("JoinGroup", in_flight=3, **group)
+    second.close()  # A connection that breaks is left as well.
+    third = take(first, 2)
+    assert sorted(each["data"]["job"] for each in third) == sorted(each["data"]["job"] for each in again)
+    assert {each["attempt"] for each in third} == {3}
+    settled = first.fine("AckDelivery", delivery=[each["delivery"] for each in third], **group)
+    assert settled["settled"] == 2 and settled["refused"] == []
+    assert first.fault("JoinGroup", subscription_id=log.bytes, group="") == "invalid"
+    assert publisher.fault("JoinGroup", visibility_ms=5000, **group) == "conflict"
+    deleted = server.call("DELETE", f"/api/groups?channel=log:{log}&group=workers")
+    assert deleted.status == 200, deleted.text
+    assert first.hear("GroupEnded")["group"] == "workers"
+    publisher.close(), first.close()
+
+
 def test_topics_are_created_listed_watched_and_deleted(server):
     two, watcher = Two(server), Two(server)
     assert watcher.fine("WatchTopics") == {"request_id": 7, "watching": True}
@@ -616,19 +654,26 @@ def test_the_examples_of_the_page_are_what_is_spoken(server):
     listener.fine("Subscribe", subscription_id=log)
     publication = two.fine("SubmitPublication", subscription_id=log, submission=b"Hi")["publication_id"]
     listener.hear("Issue")
+    delivery = None  # The token of the one in flight.
     for name, content, data in commands:
         content = dict(content)
+        if "delivery" in content:
+            content["delivery"] = delivery if isinstance(content["delivery"], str) else [delivery]
         content.setdefault("request_id", 99)
         if "entries" in content:
             content["entries"] = [publication, bytes(16)]
         two.say(name, **content)
+        came = None
         while True:
             (answer, told), = two.hear().items()
             assert answer in shapes, told
+            came = told["delivery"] if answer == "Delivery" else came
             optional = {"user", "position", "lost", "top", "request_id"}
             assert any(shape - optional == set(told) - optional for shape in shapes[answer]), (answer, told)
             if told.get("request_id") == content["request_id"]:
                 break
         if answer == "Error":  # Only what the commands before have undone.
             assert told["code"] in ("not_found", "invalid"), (name, told)
+        if answer in ("GroupJoined", "DeliveryNacked", "DeliveryAcked"):
+            delivery = came or two.hear("Delivery")["delivery"]
     two.close(), listener.close()

@@ -31,6 +31,14 @@ enum class Field : std::uint8_t {
   kAfterId,
   kReverse,
   kName,
+  kGroup,
+  kInFlight,
+  kStart,
+  kVisibility,
+  kDeliveriesMax,
+  kDeadLetter,
+  kDelivery,
+  kDelay,
   kUnknown,
 };
 
@@ -57,9 +65,12 @@ constexpr FieldName kLogIdField{"log_id", Field::kId};
 constexpr FieldName kSubscriptionIdField{"subscription_id", Field::kId};
 constexpr FieldName kTopicIdField{"topic_id", Field::kId};
 constexpr FieldName kLimitField{"limit", Field::kLimit};
+constexpr FieldName kGroupField{"group", Field::kGroup};
+constexpr FieldName kDeliveryField{"delivery", Field::kDelivery};
+constexpr FieldName kVisibilityField{"visibility_ms", Field::kVisibility};
 
 // In the order of InfotainerVerb.
-constexpr std::array<Variant, 13> kVariants{{
+constexpr std::array<Variant, 18> kVariants{{
     {"GetLogIndex",
      1,
      {{kLogIdField,
@@ -88,6 +99,20 @@ constexpr std::array<Variant, 13> kVariants{{
     {"DeleteTopic", 1, {{kTopicIdField, kRequestIdField}}},
     {"WatchTopics", 0, {{kRequestIdField}}},
     {"UnwatchTopics", 0, {{kRequestIdField}}},
+    {"JoinGroup",
+     2,
+     {{kSubscriptionIdField,
+       kGroupField,
+       kRequestIdField,
+       {"in_flight", Field::kInFlight},
+       {"start", Field::kStart},
+       kVisibilityField,
+       {"deliveries_max", Field::kDeliveriesMax},
+       {"dead_letter", Field::kDeadLetter}}}},
+    {"LeaveGroup", 2, {{kSubscriptionIdField, kGroupField, kRequestIdField}}},
+    {"AckDelivery", 3, {{kSubscriptionIdField, kGroupField, kDeliveryField, kRequestIdField}}},
+    {"NackDelivery", 3, {{kSubscriptionIdField, kGroupField, kDeliveryField, kRequestIdField, {"delay_ms", Field::kDelay}}}},
+    {"ExtendDelivery", 3, {{kSubscriptionIdField, kGroupField, kDeliveryField, kRequestIdField, kVisibilityField}}},
 }};
 constexpr std::size_t kVariantsOfOne = 5;
 
@@ -337,6 +362,16 @@ class InfotainerReader::Decoding {
       case Field::kLimit: return read_limit();
       case Field::kAfterId: return read_uuid(command_.after_id.emplace());
       case Field::kReverse: return read_reverse();
+      case Field::kGroup: return read_text(command_.group);
+      case Field::kInFlight: return read_in_flight();
+      case Field::kStart: return read_start();
+      case Field::kVisibility:
+        return read_time_span(field.name,
+                              command_.verb == InfotainerVerb::kJoinGroup ? command_.wish.visibility : command_.time);
+      case Field::kDeliveriesMax: return read_deliveries_max();
+      case Field::kDeadLetter: return read_dead_letter();
+      case Field::kDelivery: return read_deliveries();
+      case Field::kDelay: return read_time_span(field.name, command_.time);
       case Field::kUnknown: break;
     }
     return {};
@@ -513,6 +548,96 @@ class InfotainerReader::Decoding {
     if (!item) return item.error();
     if (item->type != CborType::kTrue && item->type != CborType::kFalse) return wrong_type(*item, "a boolean");
     command_.reverse = item->type == CborType::kTrue;
+    return {};
+  }
+
+  Result<std::uint64_t> read_number(std::string_view name, std::uint64_t least, std::uint64_t most) {
+    std::uint64_t number = 0;
+    if (Result<void> read = read_u64(number); !read) return read.error();
+    if (number < least || number > most) return invalid(fmt::format("{}: {} is not {} to {}", name, number, least, most));
+    return number;
+  }
+
+  Result<void> read_in_flight() {
+    const Result<std::uint64_t> number = read_number("in_flight", 1, kGroupInFlightMax);
+    if (!number) return number.error();
+    command_.in_flight = static_cast<std::size_t>(*number);
+    return {};
+  }
+
+  Result<void> read_deliveries_max() {
+    const Result<std::uint64_t> number = read_number("deliveries_max", 0, kGroupDeliveriesMax);
+    if (!number) return number.error();
+    command_.wish.deliveries_max = static_cast<std::uint32_t>(*number);
+    return {};
+  }
+
+  Result<void> read_time_span(std::string_view name, std::optional<Millis>& time) {
+    const Result<std::uint64_t> number = read_number(name, 0, static_cast<std::uint64_t>(kGroupVisibilityMax.count()));
+    if (!number) return number.error();
+    time = Millis(static_cast<std::int64_t>(*number));
+    return {};
+  }
+
+  // "now", "beginning", or a position: after it.
+  Result<void> read_start() {
+    const CborReader before = reader_;
+    const Result<CborItem> item = next();
+    if (!item) return item.error();
+    GroupStart& start = command_.wish.start;
+    if (item->type == CborType::kMap) {
+      reader_ = before;
+      std::optional<Position> position;
+      if (Result<void> read = read_position(position); !read) return read;
+      start = {.kind = GroupStart::Kind::kPosition, .position = *position};
+      return {};
+    }
+    if (item->type != CborType::kText) return wrong_type(*item, "\"now\", \"beginning\" or a position");
+    const Result<std::string_view> name = reader_.string(*item, scratch_);
+    if (!name) return name.error();
+    if (*name != "now" && *name != "beginning") {
+      return invalid(fmt::format("start: {} is neither \"now\" nor \"beginning\" nor a position", quoted(*name)));
+    }
+    start = {.kind = *name == "now" ? GroupStart::Kind::kNow : GroupStart::Kind::kBeginning, .position = {}};
+    return {};
+  }
+
+  // A log's id, or the name of any channel.
+  Result<void> read_dead_letter() {
+    const Result<CborItem> item = next();
+    if (!item) return item.error();
+    if (item->type == CborType::kBytes) {
+      Uuid log;
+      if (Result<void> taken = take_uuid(*item, log); !taken) return taken;
+      command_.wish.dead_letter = topic_channel(log);
+      return {};
+    }
+    if (item->type != CborType::kText) return wrong_type(*item, "bytes or a string");
+    const Result<std::string_view> name = reader_.string(*item, scratch_);
+    if (!name) return name.error();
+    command_.wish.dead_letter = std::string(*name);
+    return {};
+  }
+
+  // One token, or several.
+  Result<void> read_deliveries() {
+    Result<CborItem> item = next();
+    if (!item) return item.error();
+    if (item->type == CborType::kText) return take_token(*item);
+    if (item->type != CborType::kArray) return wrong_type(*item, "a string or a sequence of strings");
+    for (;;) {
+      item = next();
+      if (!item) return item.error();
+      if (item->type == CborType::kEnd) return {};
+      if (item->type != CborType::kText) return wrong_type(*item, "a string");
+      if (Result<void> taken = take_token(*item); !taken) return taken;
+    }
+  }
+
+  Result<void> take_token(const CborItem& item) {
+    const Result<std::string_view> token = reader_.string(item, scratch_);
+    if (!token) return token.error();
+    command_.deliveries.emplace_back(*token);
     return {};
   }
 
@@ -822,6 +947,76 @@ std::string infotainer_watching(std::string_view request_id, bool watching) {
   CborWriter cbor(out);
   begin_answer(cbor, "WatchingTopics", request_id, 1);
   cbor.text("watching").boolean(watching);
+  return out;
+}
+
+namespace {
+
+// Ends with the names of what it is about: `fields` more are the caller's to write.
+void begin_group_answer(CborWriter& cbor, std::string_view variant, std::string_view request_id, const Uuid& log,
+                        std::string_view group, std::size_t fields) {
+  begin_answer(cbor, variant, request_id, 2 + fields);
+  uuid_field(cbor, "subscription_id", log).text("group").text(group);
+}
+
+const char* settled_variant(GroupSettle::Verb verb) {
+  switch (verb) {
+    case GroupSettle::Verb::kAck: return "DeliveryAcked";
+    case GroupSettle::Verb::kNack: return "DeliveryNacked";
+    case GroupSettle::Verb::kExtend: return "DeliveryExtended";
+  }
+  return "DeliveryAcked";
+}
+
+}  // namespace
+
+std::string infotainer_group_joined(std::string_view request_id, const Uuid& log, std::string_view group,
+                                    const GroupJoined& joined) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_group_answer(cbor, "GroupJoined", request_id, log, group, joined.already ? 2 : 4);
+  cbor.text("created").boolean(joined.created).text("already").boolean(joined.already);
+  if (joined.already) return out;
+  position_field(cbor, "position", joined.cursor).text("lag").number(joined.lag);
+  return out;
+}
+
+std::string infotainer_group_left(std::string_view request_id, const Uuid& log, std::string_view group, bool was_member) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_group_answer(cbor, "GroupLeft", request_id, log, group, 1);
+  cbor.text("was_member").boolean(was_member);
+  return out;
+}
+
+std::string infotainer_group_ended(const Uuid& log, std::string_view group, std::string_view reason) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_group_answer(cbor, "GroupEnded", {}, log, group, 1);
+  cbor.text("reason").text(reason);
+  return out;
+}
+
+std::string infotainer_delivery(const Uuid& log, std::string_view group, const GroupDelivery& delivery) {
+  const Publication& publication = *delivery.publication;
+  const bool has_user = publication.identity != nullptr && !publication.identity->user.empty();
+  std::string out;
+  CborWriter cbor(out);
+  begin_group_answer(cbor, "Delivery", {}, log, group, 2 + about_fields(publication) + (has_user ? 1 : 0) + 2);
+  cbor.text("delivery").text(delivery.token).text("attempt").number(delivery.attempt);
+  write_about(cbor, publication);
+  if (has_user) cbor.text("user").text(publication.identity->user);
+  write_payload(cbor, publication);
+  return out;
+}
+
+std::string infotainer_settled(std::string_view request_id, const Uuid& log, std::string_view group, GroupSettle::Verb verb,
+                               const GroupSettled& settled) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_group_answer(cbor, settled_variant(verb), request_id, log, group, 2);
+  cbor.text("settled").number(settled.settled).text("refused").array(settled.refused.size());
+  for (const std::string& token : settled.refused) cbor.text(token);
   return out;
 }
 

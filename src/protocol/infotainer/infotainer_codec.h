@@ -16,6 +16,7 @@
 #include "carillon/result.h"
 #include "hub/durable_subscriptions.h"
 #include "hub/engine.h"
+#include "hub/group_call.h"
 #include "hub/publication.h"
 #include "hub/session.h"
 #include "hub/topic_directory.h"
@@ -41,6 +42,11 @@ enum class InfotainerVerb : std::uint8_t {
   kDeleteTopic,
   kWatchTopics,
   kUnwatchTopics,
+  kJoinGroup,
+  kLeaveGroup,
+  kAckDelivery,
+  kNackDelivery,
+  kExtendDelivery,
 };
 
 // Views lie in the message, or in the reader; both until its next message.
@@ -60,6 +66,12 @@ struct InfotainerCommand {
   std::optional<Uuid> after_id;  // Of ListTopics.
   bool reverse = false;
   std::string name;  // Of a new topic.
+  // Of queue groups. What check_group_wish and check_group_settle look at is not looked at.
+  std::string group;
+  std::size_t in_flight = kGroupInFlightDefault;  // 1 to kGroupInFlightMax.
+  GroupWish wish;
+  std::vector<std::string> deliveries;  // Tokens.
+  std::optional<Millis> time;           // A nack's delay, or how long a delivery's time is from now.
 };
 
 class InfotainerReader {
@@ -132,6 +144,14 @@ std::string infotainer_topic(std::string_view request_id, const Topic& topic, st
                              bool more);
 std::string infotainer_topic_deleted(std::string_view request_id, const Uuid& topic);
 std::string infotainer_watching(std::string_view request_id, bool watching);
+std::string infotainer_group_joined(std::string_view request_id, const Uuid& log, std::string_view group,
+                                    const GroupJoined& joined);
+std::string infotainer_group_left(std::string_view request_id, const Uuid& log, std::string_view group, bool was_member);
+// The server ended the membership.
+std::string infotainer_group_ended(const Uuid& log, std::string_view group, std::string_view reason);
+std::string infotainer_delivery(const Uuid& log, std::string_view group, const GroupDelivery& delivery);
+std::string infotainer_settled(std::string_view request_id, const Uuid& log, std::string_view group, GroupSettle::Verb verb,
+                               const GroupSettled& settled);
 void append_infotainer_topic_changed(std::string& out, const Topic& topic, TopicChange change);
 // `log` absent: of several.
 std::string infotainer_gap(const std::optional<Uuid>& log, std::uint64_t messages);

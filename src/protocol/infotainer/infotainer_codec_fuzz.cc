@@ -27,6 +27,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CHECK(check_cbor(message));
   CHECK(check_cbor(infotainer_acked(request_id, second->id)));
   CHECK(is_utf8(second->event) && is_utf8(second->idempotency_key) && is_utf8(second->name));
+  CHECK(is_utf8(second->group) && second->in_flight >= 1 && second->in_flight <= kGroupInFlightMax);
+  for (const std::string& token : second->deliveries) CHECK(is_utf8(token));
+  if (second->wish.dead_letter) CHECK(is_utf8(*second->wish.dead_letter));
   if (second->verb != InfotainerVerb::kSubmitPublication) return 0;
   if (second->format == PayloadFormat::kJson) CHECK(slicer.check(second->submission));
   if (second->format == PayloadFormat::kCbor) CHECK(check_cbor(second->submission));

@@ -324,5 +324,116 @@ TEST_F(InfotainerCodecTest, PayloadsOfEveryFormatAreShown) {
   EXPECT_EQ(shown(PayloadFormat::kJson, "1e999"), "\"format\": \"json_text\", \"data\": \"1e999\"}}");
 }
 
+TEST_F(InfotainerCodecTest, CommandsOfQueueGroupsAreRead) {
+  const std::string a(reinterpret_cast<const char*>(kA.bytes.data()), 16),
+      b(reinterpret_cast<const char*>(kB.bytes.data()), 16);
+  const auto join = read_two([&](CborWriter& cbor) {
+    cbor.map(1).text("JoinGroup").map(8).text("subscription_id").bytes(a).text("group").text("g").text("in_flight").number(4);
+    cbor.text("start").map(2).text("epoch").text("ff").text("offset").number(3).text("visibility_ms").number(5000);
+    cbor.text("deliveries_max").number(0).text("dead_letter").bytes(b).text("request_id").number(7);
+  });
+  ASSERT_TRUE(join) << join.error().text;
+  EXPECT_EQ(join->verb, InfotainerVerb::kJoinGroup);
+  EXPECT_EQ(join->id, kA);
+  EXPECT_EQ(join->group, "g");
+  EXPECT_EQ(join->in_flight, 4u);
+  EXPECT_EQ(join->wish.start.kind, GroupStart::Kind::kPosition);
+  EXPECT_EQ(join->wish.start.position, (Position{255, 3}));
+  EXPECT_EQ(join->wish.visibility, Millis{5000});
+  EXPECT_EQ(join->wish.deliveries_max, 0u);
+  EXPECT_EQ(join->wish.dead_letter, topic_channel(kB));
+  EXPECT_EQ(notation(two.request_id()), "7");
+
+  const auto plain = read_two([&](CborWriter& cbor) {
+    cbor.map(1).text("JoinGroup").map(4).text("subscription_id").bytes(a).text("group").text("g");
+    cbor.text("start").text("beginning").text("dead_letter").text("failed");
+  });
+  ASSERT_TRUE(plain) << plain.error().text;
+  EXPECT_EQ(plain->wish.start.kind, GroupStart::Kind::kBeginning);
+  EXPECT_EQ(plain->wish.dead_letter, "failed");
+  EXPECT_EQ(plain->in_flight, kGroupInFlightDefault);
+  EXPECT_FALSE(plain->wish.visibility || plain->wish.deliveries_max);
+
+  const auto settle = [&](std::string_view verb, std::string_view time) {
+    return read_two([&](CborWriter& cbor) {
+      cbor.map(1).text(verb).map(4).text("delivery").array(2).text("t1").text("t2").text("group").text("g");
+      cbor.text("subscription_id").bytes(a).text(time).number(250);
+    });
+  };
+  for (const auto& [verb, time] : {std::pair{"NackDelivery", "delay_ms"}, {"ExtendDelivery", "visibility_ms"}}) {
+    const auto read = settle(verb, time);
+    ASSERT_TRUE(read) << read.error().text;
+    EXPECT_THAT(read->deliveries, ElementsAre("t1", "t2"));
+    EXPECT_EQ(read->time, Millis{250}) << verb;
+  }
+  EXPECT_FALSE(settle("AckDelivery", "delay_ms")->time) << "a field that it does not have";
+}
+
+TEST_F(InfotainerCodecTest, FaultsInCommandsOfQueueGroupsAreNamed) {
+  const std::string a(reinterpret_cast<const char*>(kA.bytes.data()), 16);
+  const auto fault_of = [&](std::string_view verb, std::string_view field, auto write) {
+    const auto read = read_two([&](CborWriter& cbor) {
+      cbor.map(1).text(verb).map(3).text("subscription_id").bytes(a).text("group").text("g").text(field);
+      write(cbor);
+    });
+    return read ? "no fault" : read.error().text;
+  };
+  const auto number = [](std::uint64_t value) { return [value](CborWriter& cbor) { cbor.number(value); }; };
+  const auto text = [](std::string_view value) { return [value](CborWriter& cbor) { cbor.text(value); }; };
+  EXPECT_EQ(fault_of("JoinGroup", "in_flight", number(0)), "in_flight: 0 is not 1 to 1000");
+  EXPECT_EQ(fault_of("JoinGroup", "in_flight", number(1001)), "in_flight: 1001 is not 1 to 1000");
+  EXPECT_EQ(fault_of("JoinGroup", "in_flight", text("4")), "invalid type: string \"4\", expected u64");
+  EXPECT_EQ(fault_of("JoinGroup", "deliveries_max", number(1001)), "deliveries_max: 1001 is not 0 to 1000");
+  EXPECT_EQ(fault_of("JoinGroup", "visibility_ms", number(43'200'001)), "visibility_ms: 43200001 is not 0 to 43200000");
+  EXPECT_EQ(fault_of("JoinGroup", "start", text("then")),
+            "start: \"then\" is neither \"now\" nor \"beginning\" nor a position");
+  EXPECT_EQ(fault_of("JoinGroup", "start", number(3)),
+            "invalid type: integer `3`, expected \"now\", \"beginning\" or a position");
+  EXPECT_EQ(fault_of("JoinGroup", "start", [](CborWriter& cbor) { cbor.map(1).text("epoch").text("ff"); }),
+            "missing field `offset`");
+  EXPECT_EQ(fault_of("JoinGroup", "dead_letter", number(3)), "invalid type: integer `3`, expected bytes or a string");
+  EXPECT_EQ(fault_of("JoinGroup", "group", text("h")), "duplicate field `group`");
+  EXPECT_EQ(fault_of("AckDelivery", "delivery", number(3)),
+            "invalid type: integer `3`, expected a string or a sequence of strings");
+  EXPECT_EQ(fault_of("AckDelivery", "delivery", [](CborWriter& cbor) { cbor.array(1).number(3); }),
+            "invalid type: integer `3`, expected a string");
+  EXPECT_EQ(fault_of("AckDelivery", "other", number(3)), "missing field `delivery`");
+  EXPECT_EQ(fault_of("LeaveGroup", "other", number(3)), "no fault");
+  EXPECT_EQ(fault("a1694a6f696e47726f7570a0").substr(0, 27), "unknown variant `JoinGroup`");
+}
+
+TEST_F(InfotainerCodecTest, AnswersOfQueueGroups) {
+  const std::string id = "\x07";
+  EXPECT_EQ(notation(infotainer_group_joined(id, kA, "g", {.cursor = {255, 3}, .lag = 2, .created = true})),
+            "{\"GroupJoined\": {\"request_id\": 7, \"subscription_id\": h'00112233445566778899aabbccddeeff', \"group\": \"g\", "
+            "\"created\": true, \"already\": false, \"position\": {\"epoch\": \"00000000000000ff\", \"offset\": 3}, "
+            "\"lag\": 2}}");
+  EXPECT_EQ(notation(infotainer_group_joined({}, kA, "g", {.cursor = {}, .already = true})),
+            "{\"GroupJoined\": {\"subscription_id\": h'00112233445566778899aabbccddeeff', \"group\": \"g\", "
+            "\"created\": false, \"already\": true}}");
+  EXPECT_EQ(notation(infotainer_group_left(id, kA, "g", true)),
+            "{\"GroupLeft\": {\"request_id\": 7, \"subscription_id\": h'00112233445566778899aabbccddeeff', \"group\": \"g\", "
+            "\"was_member\": true}}");
+  const GroupDelivery delivery{.publication = publication(PayloadFormat::kJson, "[1]", Position{1, 2}),
+                               .token = "t",
+                               .attempt = 3,
+                               .visible_until_ms = 9};
+  EXPECT_EQ(notation(infotainer_delivery(kA, "g", delivery)),
+            "{\"Delivery\": {\"subscription_id\": h'00112233445566778899aabbccddeeff', \"group\": \"g\", \"delivery\": \"t\", "
+            "\"attempt\": 3, \"publication_id\": h'ffeeddccbbaa99887766554433221100', \"event\": \"e\", \"time\": 5, "
+            "\"epoch\": \"0000000000000001\", \"offset\": 2, \"format\": \"json\", \"data\": [1]}}");
+  const auto settled = [&](GroupSettle::Verb verb) {
+    const std::string text = notation(infotainer_settled(id, kA, "g", verb, {.settled = 2, .refused = {"t"}}));
+    EXPECT_THAT(text, ::testing::EndsWith("\"group\": \"g\", \"settled\": 2, \"refused\": [\"t\"]}}"));
+    return text.substr(0, text.find(':'));
+  };
+  EXPECT_EQ(settled(GroupSettle::Verb::kAck), "{\"DeliveryAcked\"");
+  EXPECT_EQ(settled(GroupSettle::Verb::kNack), "{\"DeliveryNacked\"");
+  EXPECT_EQ(settled(GroupSettle::Verb::kExtend), "{\"DeliveryExtended\"");
+  EXPECT_EQ(notation(infotainer_group_ended(kA, "g", "why")),
+            "{\"GroupEnded\": {\"subscription_id\": h'00112233445566778899aabbccddeeff', \"group\": \"g\", "
+            "\"reason\": \"why\"}}");
+}
+
 }  // namespace
 }  // namespace carillon

@@ -204,6 +204,11 @@ void InfotainerDialog::dispatch(const InfotainerCommand& command) {
     case InfotainerVerb::kDeleteTopic: return delete_topic(command);
     case InfotainerVerb::kWatchTopics:
     case InfotainerVerb::kUnwatchTopics: return watch_topics(command);
+    case InfotainerVerb::kJoinGroup: return join_group(command);
+    case InfotainerVerb::kLeaveGroup: return leave_group(command);
+    case InfotainerVerb::kAckDelivery:
+    case InfotainerVerb::kNackDelivery:
+    case InfotainerVerb::kExtendDelivery: return settle_group(command);
   }
 }
 
@@ -356,6 +361,17 @@ void InfotainerDialog::on_listeners(Result<std::vector<Hub::ChannelInfo>> channe
   const bool heard =
       !channels->empty() && channels->front().record.name == topic_channel(operation_->id) && channels->front().subscribers > 0;
   if (heard) return publish_operation();
+  // Or a queue group waits for it, with members or without.
+  desk_.shard().hub().groups().list(topic_channel(operation_->id), {}, 1,
+                                    desk_.answer(serial_, &InfotainerDialog::on_groups_there));
+}
+
+void InfotainerDialog::on_groups_there(Result<GroupPage> groups) {
+  if (!groups) return fail(groups.error());
+  if (!groups->groups.empty()) {
+    desk_.note_known(operation_->id);
+    return publish_operation();
+  }
   desk_.common().unknown.fetch_add(1, std::memory_order_relaxed);
   if (!is_two()) return finish();  // As the original: dropped without a word.
   fail({ErrorKind::kNotFound, "Subscription not found"});

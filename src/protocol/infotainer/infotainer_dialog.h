@@ -91,6 +91,7 @@ class InfotainerDialog final : public Dialog, private SessionClient {
     std::size_t bytes = 0;
     Topic topic;
     std::size_t limit = 0;
+    std::string group;
     std::optional<std::string> answer;  // Waits until all that was queued has left: it may be larger than the outbox.
   };
 
@@ -122,6 +123,7 @@ class InfotainerDialog final : public Dialog, private SessionClient {
   void publish(const InfotainerCommand& command);
   void on_log_known(Result<bool> known);
   void on_listeners(Result<std::vector<Hub::ChannelInfo>> channels);
+  void on_groups_there(Result<GroupPage> groups);
   void publish_operation();
   void send_draft(Draft draft, std::string request_id, const Uuid& log);
   void ack(const InfotainerCommand& command);
@@ -151,6 +153,11 @@ class InfotainerDialog final : public Dialog, private SessionClient {
   void on_topic_deleted(Result<bool> had);
   void watch_topics(const InfotainerCommand& command);
 
+  // infotainer_groups.cc
+  void join_group(const InfotainerCommand& command);
+  void leave_group(const InfotainerCommand& command);
+  void settle_group(const InfotainerCommand& command);
+
   // SessionClient
   void on_outbox() override;
   void on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) override;
@@ -158,6 +165,10 @@ class InfotainerDialog final : public Dialog, private SessionClient {
   void on_history(Ticket ticket, const Result<HistoryPage>& outcome) override;
   void on_gap(std::span<const Gap> gaps) override;
   void on_unsubscribed(std::string_view channel, std::string_view reason, bool crash) override;
+  void on_group_joined(Ticket ticket, const Result<GroupJoined>& outcome) override;
+  void on_group_delivery(const GroupName& name, const GroupDelivery& delivery) override;
+  void on_group_settled(Ticket ticket, const Result<GroupSettled>& outcome) override;
+  void on_group_ended(const GroupName& name, std::string_view reason) override;
   void on_announcement(const Bytes& text) override;
   void on_end_wanted(EndReason reason, std::string_view text) override;
   std::string peer_text() const override { return link_.peer().text; }

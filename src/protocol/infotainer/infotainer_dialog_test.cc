@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "base/uuid_text.h"
 #include "engine/memory/hub_double.h"
@@ -16,6 +17,7 @@
 namespace carillon {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -515,6 +517,167 @@ TEST_F(InfotainerLateTest, AConnectionThatEndsWhileItWaitsTakesNothingDown) {
     world.settle();
   }
   EXPECT_EQ(common->session_count(), 0u);
+}
+
+// --- Queue groups
+
+// A command about the group `workers` of the log A; `write` writes `count` fields more.
+std::string group_command(std::string_view variant, int request_id, std::size_t count = 0,
+                          const std::function<void(CborWriter&)>& write = {}) {
+  std::string out;
+  CborWriter cbor(out);
+  cbor.map(1).text(variant).map(3 + count).text("request_id").number(request_id);
+  cbor.text("subscription_id").bytes(bytes_of(kA)).text("group").text("workers");
+  if (write) write(cbor);
+  return out;
+}
+std::string join(int request_id, std::uint64_t in_flight = 1) {
+  return group_command("JoinGroup", request_id, 1, [&](CborWriter& cbor) { cbor.text("in_flight").number(in_flight); });
+}
+std::string settle(std::string_view verb, int request_id, std::string_view token) {
+  return group_command(verb, request_id, 1, [&](CborWriter& cbor) { cbor.text("delivery").text(token); });
+}
+std::string token_of(std::string_view delivery) {
+  constexpr std::string_view kToken = "\"delivery\": \"";
+  const std::size_t at = delivery.find(kToken);
+  if (at == std::string_view::npos) return {};
+  const std::string_view rest = delivery.substr(at + kToken.size());
+  return std::string(rest.substr(0, rest.find('"')));
+}
+
+TEST_F(InfotainerDialogTest, AGroupsWorkIsSharedAndAcknowledgedByToken) {
+  const auto alice = come(kAlice, kTwo, 0), bob = come(kBob, kTwo, 1);
+  alice->hear(), bob->hear();
+  EXPECT_THAT(alice->say(join(1)),
+              ElementsAre(AllOf(StartsWith("{\"GroupJoined\": {\"request_id\": 1, \"subscription_id\": A, \"group\": "
+                                           "\"workers\", \"created\": true, \"already\": false, \"position\": {"),
+                                HasSubstr("\"lag\": 0"))));
+  EXPECT_THAT(alice->say(join(2)), ElementsAre(HasSubstr("\"created\": false, \"already\": true}}")));
+  EXPECT_THAT(bob->say(join(1)), ElementsAre(HasSubstr("\"created\": false, \"already\": false")));
+  for (const char* const payload : {"1", "2", "3"}) publish_json(kA, payload);
+  const auto first = alice->hear(), second = bob->hear();
+  ASSERT_THAT(first, SizeIs(1));
+  ASSERT_THAT(second, SizeIs(1)) << "one in flight each";
+  EXPECT_THAT(first[0], StartsWith("{\"Delivery\": {\"subscription_id\": A, \"group\": \"workers\", \"delivery\": \""));
+  EXPECT_THAT(first[0], HasSubstr("\"attempt\": 1, \"publication_id\": "));
+  std::vector<std::string> all = data({first[0], second[0]});
+  const auto acked = alice->say(settle("AckDelivery", 3, token_of(first[0])));
+  ASSERT_THAT(acked, SizeIs(2));
+  EXPECT_EQ(acked[0],
+            "{\"DeliveryAcked\": {\"request_id\": 3, \"subscription_id\": A, \"group\": \"workers\", \"settled\": 1, "
+            "\"refused\": []}}");
+  EXPECT_EQ(data(acked), std::vector<std::string>{"3"});
+  all.push_back("3");
+  EXPECT_THAT(all, ::testing::UnorderedElementsAre("1", "2", "3"));
+  EXPECT_THAT(alice->say(settle("AckDelivery", 4, token_of(first[0]))),
+              ElementsAre(HasSubstr("{\"Error\": {\"request_id\": 4, \"code\": \"conflict\"")));
+}
+
+TEST_F(InfotainerDialogTest, WhatAMemberHadComesToAnotherWhenItLeavesOrIsGone) {
+  auto alice = come(kAlice, kTwo, 0);
+  const auto bob = come(kBob, kTwo, 1);
+  alice->say(join(1, 5)), publish_json(kA, "1"), publish_json(kA, "2");
+  const auto had = alice->hear();
+  ASSERT_THAT(data(had), ElementsAre("1", "2"));
+  bob->say(join(1, 5));
+  EXPECT_THAT(alice->say(group_command("LeaveGroup", 2)),
+              ElementsAre("{\"GroupLeft\": {\"request_id\": 2, \"subscription_id\": A, \"group\": \"workers\", "
+                          "\"was_member\": true}}"));
+  const auto again = bob->hear();
+  EXPECT_THAT(data(again), ElementsAre("1", "2"));
+  EXPECT_THAT(again, ::testing::Each(HasSubstr("\"attempt\": 2")));
+  EXPECT_THAT(alice->say(group_command("LeaveGroup", 3)), ElementsAre(HasSubstr("\"was_member\": false")));
+  EXPECT_THAT(alice->say(settle("AckDelivery", 4, token_of(had[0]))), ElementsAre(HasSubstr("\"code\": \"conflict\"")));
+  alice->say(join(5, 5));
+  bob->leave();
+  EXPECT_THAT(data(alice->hear()), ElementsAre("1", "2"));
+  // A membership is the connection's.
+  alice->leave();
+  alice = come(kAlice, kTwo, 0);
+  EXPECT_THAT(alice->hear(), ElementsAre(HasSubstr("\"subscriptions\": 0")));
+  EXPECT_THAT(data(alice->say(join(1, 5))), ElementsAre("1", "2"));
+}
+
+TEST_F(InfotainerDialogTest, NackExtendAndADeadLetterToALog) {
+  const auto alice = come(kAlice, kTwo), bob = come(kBob, kTwo);
+  bob->say(subscribe(kB, 1));
+  const auto joined = alice->say(group_command("JoinGroup", 1, 2, [](CborWriter& cbor) {
+    cbor.text("deliveries_max").number(2).text("dead_letter").bytes(bytes_of(kB));
+  }));
+  ASSERT_THAT(joined, SizeIs(2)) << "Hello, and";
+  EXPECT_THAT(joined[1], StartsWith("{\"GroupJoined\""));
+  publish_json(kA, "1");
+  const auto first = alice->hear();
+  ASSERT_THAT(first, SizeIs(1));
+  EXPECT_THAT(alice->say(settle("ExtendDelivery", 2, token_of(first[0]))),
+              ElementsAre(StartsWith("{\"DeliveryExtended\": {\"request_id\": 2, ")));
+  const auto second = alice->say(settle("NackDelivery", 3, token_of(first[0])));
+  ASSERT_THAT(second, SizeIs(2));
+  EXPECT_THAT(second[0], StartsWith("{\"DeliveryNacked\": {\"request_id\": 3, "));
+  EXPECT_THAT(second[1], HasSubstr("\"attempt\": 2"));
+  EXPECT_THAT(bob->hear(), IsEmpty());
+  alice->say(settle("NackDelivery", 4, token_of(second[1])));
+  EXPECT_THAT(data(bob->hear()), ElementsAre("1"));
+}
+
+TEST_F(InfotainerDialogTest, ADeletedGroupIsTold) {
+  const auto alice = come(kAlice, kTwo);
+  alice->say(join(1));
+  world.hub->groups().remove({topic_channel(kA), "workers"}, [](auto) {});
+  EXPECT_THAT(alice->hear(), ElementsAre("{\"GroupEnded\": {\"subscription_id\": A, \"group\": \"workers\", \"reason\": "
+                                         "\"the group was deleted\"}}"));
+}
+
+TEST_F(InfotainerDialogTest, WhatOnlyAGroupWaitsForIsPublished) {
+  auto alice = come(kAlice, kTwo);
+  const auto bob = come(kBob, kOne, 1);
+  bob->say(publish(kA, "dropped"));
+  EXPECT_EQ(common->unknown.load(), 1u);
+  alice->say(join(1, 5));
+  bob->say(publish(kA, "1"));
+  EXPECT_THAT(data(alice->hear()), ElementsAre("h'31'"));
+  alice->leave();  // The group stays.
+  bob->say(publish(kA, "2"));
+  alice = come(kAlice, kTwo);
+  EXPECT_THAT(data(alice->say(join(1, 5))), ElementsAre("h'31'", "h'32'"));
+  EXPECT_EQ(common->unknown.load(), 1u);
+}
+
+TEST_F(InfotainerDialogTest, FaultsOfGroupsAreTyped) {
+  const auto alice = come(kAlice, kTwo), bob = come(kBob, kOne);
+  alice->hear();
+  EXPECT_THAT(alice->say(settle("AckDelivery", 1, "x")), ElementsAre(HasSubstr("{\"request_id\": 1, \"code\": \"conflict\"")));
+  const auto code = [&](std::string_view field, const std::function<void(CborWriter&)>& write) {
+    const auto heard = alice->say(group_command("JoinGroup", 2, 1, [&](CborWriter& cbor) {
+      cbor.text(field);
+      write(cbor);
+    }));
+    return heard.size() == 1 ? heard[0] : std::to_string(heard.size()) + " answers";
+  };
+  const std::string invalid = "{\"Error\": {\"request_id\": 2, \"code\": \"invalid\"";
+  EXPECT_THAT(code("visibility_ms", [](CborWriter& cbor) { cbor.number(5); }), StartsWith(invalid));
+  EXPECT_THAT(code("dead_letter", [](CborWriter& cbor) { cbor.bytes(bytes_of(kA)); }), StartsWith(invalid));
+  EXPECT_THAT(code("dead_letter", [](CborWriter& cbor) { cbor.text(""); }), StartsWith(invalid));
+  EXPECT_THAT(code("dead_letter", [](CborWriter& cbor) { cbor.text("repo:nobody"); }), StartsWith(invalid));
+  EXPECT_THAT(alice->say(join(3)), ElementsAre(HasSubstr("\"created\": true")));
+  alice->say(group_command("LeaveGroup", 4));
+  EXPECT_THAT(code("deliveries_max", [](CborWriter& cbor) { cbor.number(9); }),
+              StartsWith("{\"Error\": {\"request_id\": 2, \"code\": \"conflict\""))
+      << "the group has other settings";
+  EXPECT_THAT(bob->say(join(1)), ElementsAre(StartsWith("unknown variant `JoinGroup`")));
+}
+
+// What it may have in flight waits as references, not in its outbox.
+TEST_F(InfotainerDialogTest, AMemberThatDoesNotReadIsNotDisconnected) {
+  const auto alice = come(kAlice, kTwo);
+  alice->say(join(1, 50));
+  alice->link.blocked = true;
+  for (int i = 0; i < 50; ++i) publish_json(kA, '"' + std::string(900, 'x') + '"');
+  EXPECT_FALSE(alice->link.closed);
+  EXPECT_LE(alice->dialog->outbox().bytes(), kOutboxBytes);
+  alice->link.unblock();
+  EXPECT_THAT(data(alice->hear()), SizeIs(50));
+  EXPECT_FALSE(alice->link.closed);
 }
 
 }  // namespace
