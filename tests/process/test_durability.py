@@ -90,9 +90,10 @@ def test_kill_at_any_time_loses_nothing_that_was_answered(data, synced):
     channels = [f"room:{name}" for name in "abcd"]
     numbers = dict.fromkeys(channels, 0)
     tops = dict.fromkeys(channels, 0)
-    epochs, total = {}, 0
-    chance = random.Random(5)
-    for _ in range(ROUNDS):
+    epochs, total, rounds = {}, 0, 0
+    chance, ending = random.Random(5), time.monotonic() + 80
+    while rounds < ROUNDS and (rounds < 10 or time.monotonic() < ending):  # Where a sync takes long, fewer.
+        rounds += 1
         server = Server(*synced, data=data)
         try:
             speakers = [Speaker(server, channel, numbers[channel]) for channel in channels]
@@ -138,7 +139,7 @@ def test_kill_at_any_time_loses_nothing_that_was_answered(data, synced):
         server.stop()
     finally:
         server.kill()
-    assert total >= ROUNDS
+    assert total >= rounds
     sound = run_program("log", "check", str(data))
     assert sound.returncode == 0, sound.stdout + sound.stderr
 

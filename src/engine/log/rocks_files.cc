@@ -4,6 +4,7 @@
 #include <rocksdb/file_system.h>
 #include <rocksdb/io_status.h>
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -75,9 +76,38 @@ class RandomAccessFile final : public rocksdb::FSRandomAccessFile {
   const std::unique_ptr<FileForReading> file_;
 };
 
+// A file that is not synced again while nothing was changed. Changing and syncing may run on two threads.
+class SyncedFile {
+ public:
+  explicit SyncedFile(std::unique_ptr<FileForAppend> file) : file_(std::move(file)) {}
+
+  Result<void> append(std::string_view bytes) { return changed(file_->append(bytes)); }
+  Result<void> truncate(std::uint64_t size) { return changed(file_->truncate(size)); }
+  Result<void> sync() {
+    const std::uint64_t changes = changes_.load();
+    if (changes == synced_.load()) return {};
+    Result<void> synced = file_->sync();
+    if (synced) synced_.store(changes);
+    return synced;
+  }
+  Result<void> close() { return file_->close(); }
+  std::uint64_t size() const { return file_->size(); }
+
+ private:
+  // After a failure too: some of it may be there.
+  Result<void> changed(Result<void> result) {
+    changes_.fetch_add(1);
+    return result;
+  }
+
+  const std::unique_ptr<FileForAppend> file_;
+  std::atomic<std::uint64_t> changes_{1};
+  std::atomic<std::uint64_t> synced_{0};  // The changes there were before the last sync.
+};
+
 class WritableFile final : public rocksdb::FSWritableFile {
  public:
-  WritableFile(std::shared_ptr<FileForAppend> file, const FileOptions& options)
+  WritableFile(std::shared_ptr<SyncedFile> file, const FileOptions& options)
       : FSWritableFile(options), file_(std::move(file)) {}
 
   using FSWritableFile::Append;
@@ -92,7 +122,7 @@ class WritableFile final : public rocksdb::FSWritableFile {
   std::uint64_t GetFileSize(const IOOptions&, IODebugContext*) override { return file_->size(); }
 
  private:
-  const std::shared_ptr<FileForAppend> file_;
+  const std::shared_ptr<SyncedFile> file_;
 };
 
 std::string_view directory_of(std::string_view path) {
@@ -109,18 +139,18 @@ class NewestLogs {
 
   // Before a new one is made. After an error the last one is not synced again: nobody knows what it has.
   Result<void> sync_last(const std::string& path) {
-    const std::shared_ptr<FileForAppend> last = take(directory_of(path));
+    const std::shared_ptr<SyncedFile> last = take(directory_of(path));
     if (last == nullptr) return {};
     if (Result<void> synced = last->sync(); !synced) return synced;
     return files_.sync_directory(std::string(directory_of(path)));
   }
-  void begin(const std::string& path, const std::shared_ptr<FileForAppend>& file) {
+  void begin(const std::string& path, const std::shared_ptr<SyncedFile>& file) {
     const std::lock_guard lock(mutex_);
     newest_[std::string(directory_of(path))] = file;
   }
 
  private:
-  std::shared_ptr<FileForAppend> take(std::string_view directory) {
+  std::shared_ptr<SyncedFile> take(std::string_view directory) {
     const std::lock_guard lock(mutex_);
     const auto found = newest_.find(directory);
     return found == newest_.end() ? nullptr : std::exchange(found->second, {}).lock();
@@ -129,7 +159,7 @@ class NewestLogs {
   Files& files_;
   std::mutex mutex_;
   // Not there any more: it was closed, because all it had lies in synced tables.
-  std::map<std::string, std::weak_ptr<FileForAppend>, std::less<>> newest_;
+  std::map<std::string, std::weak_ptr<SyncedFile>, std::less<>> newest_;
 };
 
 class Directory final : public rocksdb::FSDirectory {
@@ -173,7 +203,7 @@ class RocksFiles final : public rocksdb::FileSystem {
     }
     Result<std::unique_ptr<FileForAppend>> made = files_.create(path);
     if (!made) return status_of(made.error());
-    const std::shared_ptr<FileForAppend> file = *std::move(made);
+    const auto file = std::make_shared<SyncedFile>(*std::move(made));
     if (is_log) logs_.begin(path, file);
     *result = std::make_unique<WritableFile>(file, options);
     return IOStatus::OK();
@@ -183,7 +213,7 @@ class RocksFiles final : public rocksdb::FileSystem {
     result->reset();
     Result<std::unique_ptr<FileForAppend>> file = files_.append_to(path);
     if (!file) return status_of(file.error());
-    *result = std::make_unique<WritableFile>(*std::move(file), options);
+    *result = std::make_unique<WritableFile>(std::make_shared<SyncedFile>(*std::move(file)), options);
     return IOStatus::OK();
   }
   IOStatus Truncate(const std::string& path, std::size_t size, const IOOptions&, IODebugContext*) override {
