@@ -391,8 +391,9 @@ TEST_F(LogEngineTest, ASyncThatFailsBetweenTwoLogsIsToldAndTheWriterGoesOn) {
   write_buffer_bytes_ = 64u << 10;
   open();
   publish("unsynced", "first");
-  disk_.fail_next(
-      {.operation = DiskOperation::kSync, .error = {ErrorKind::kInternal, "input/output error"}, .path_part = ".log"});
+  DiskFault fault{.operation = DiskOperation::kSync, .error = {ErrorKind::kInternal, "input/output error"}};
+  fault.path_part = ".log";
+  disk_.fail_next(std::move(fault));
   std::vector<std::string> acknowledged = {"first"};
   int failed = 0;
   for (int i = 0; i < 600; ++i) {

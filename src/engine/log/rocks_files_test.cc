@@ -124,7 +124,9 @@ TEST(RocksFiles, AfterAFailedSyncNothingIsWritten) {
   RecordDatabase records(disk, "/db");
   ASSERT_TRUE(records.open().ok());
   ASSERT_TRUE(records.write(0, true).ok());
-  disk.fail_next({.operation = DiskOperation::kSync, .error = {ErrorKind::kInternal, "broken"}, .path_part = ".log"});
+  DiskFault fault{.operation = DiskOperation::kSync, .error = {ErrorKind::kInternal, "broken"}};
+  fault.path_part = ".log";
+  disk.fail_next(std::move(fault));
   EXPECT_FALSE(records.write(1, true).ok());
   EXPECT_FALSE(records.write(2, true).ok());
 }
