@@ -17,9 +17,10 @@ void NativeRoom::EventEncoding::encode_presence_counts(std::string_view channel,
   out += native_presence_stats(channel, {}, counts);
 }
 
-NativeRoom::NativeRoom(Shard& shard, Identify identify, const NativeOptions& options, const LimitsOptions& limits,
-                       std::string server)
+NativeRoom::NativeRoom(Shard& shard, DurableSubscriptions& durable, Identify identify, const NativeOptions& options,
+                       const LimitsOptions& limits, std::string server)
     : shared_{.shard = shard,
+              .durable = durable,
               .text_options = {.refuse_unknown_types = options.refuse_unknown_types},
               .history_page_max = limits.history_page_max},
       identify_(std::move(identify)),

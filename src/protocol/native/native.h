@@ -12,7 +12,8 @@ namespace carillon {
 class NativeRoom {
  public:
   // `server` is what a client of version 2 is told: "carillon/0.1.0".
-  NativeRoom(Shard& shard, Identify identify, const NativeOptions& options, const LimitsOptions& limits, std::string server);
+  NativeRoom(Shard& shard, DurableSubscriptions& durable, Identify identify, const NativeOptions& options,
+             const LimitsOptions& limits, std::string server);
 
   void add_routes(Routes& routes);
 

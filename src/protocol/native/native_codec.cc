@@ -29,6 +29,8 @@ constexpr VerbName kVerbs[] = {
     {"ack", NativeVerb::kAck},
     {"nack", NativeVerb::kNack},
     {"extend", NativeVerb::kExtend},
+    {"resume", NativeVerb::kResume},
+    {"forget", NativeVerb::kForget},
 };
 
 Error malformed(std::string text) {
@@ -91,6 +93,10 @@ struct NativeReader::Fields {
   const JsonSpan* meta = nullptr;
   const JsonSpan* to = nullptr;
   const JsonSpan* id = nullptr;
+  const JsonSpan* durable = nullptr;
+  const JsonSpan* expires_s = nullptr;
+  const JsonSpan* epoch = nullptr;
+  const JsonSpan* offset = nullptr;
   GroupFields group;
 };
 
@@ -131,6 +137,8 @@ Result<NativeReader::Fields> NativeReader::read_fields(std::string_view message)
       {"reverse", &Fields::reverse},   {"id", &Fields::id},
       {"presence", &Fields::presence}, {"key", &Fields::key},
       {"meta", &Fields::meta},         {"to", &Fields::to},
+      {"durable", &Fields::durable},   {"expires_s", &Fields::expires_s},
+      {"epoch", &Fields::epoch},       {"offset", &Fields::offset},
   };
   for (const JsonMember& member : document->members) {
     for (const auto& [name, field] : known) {
@@ -161,11 +169,17 @@ Result<NativeCommand> NativeReader::command_of(const Fields& fields, std::string
   if (found == nullptr) {
     return malformed(
         fmt::format("unknown variant `{}`, expected one of `subscribe`, `unsubscribe`, `ping`, `publish`, "
-                    "`history`, `subscriptions`, `join`, `leave`, `presence`, `presence_stats`, `ack`, `nack`, `extend`",
+                    "`history`, `subscriptions`, `join`, `leave`, `presence`, `presence_stats`, `ack`, `nack`, `extend`, "
+                    "`resume`, `forget`",
                     type->substr(0, 64)));
   }
   command.verb = found->verb;
   if (command.verb == NativeVerb::kPing || command.verb == NativeVerb::kSubscriptions) return command;
+
+  if (command.verb == NativeVerb::kResume) {
+    if (Result<void> read = read_durable(fields, command); !read) return read.error();
+    return command;
+  }
 
   const Result<std::string_view> channel = text_of(fields.channel, "channel", channel_);
   if (!channel) return channel.error();
@@ -180,7 +194,13 @@ Result<NativeCommand> NativeReader::command_of(const Fields& fields, std::string
     case NativeVerb::kUnsubscribe:
       if (fields.group.group != nullptr) read = read_group(fields, command);
       break;
+    case NativeVerb::kForget: read = read_durable(fields, command); break;
     case NativeVerb::kAck:
+      if (fields.durable != nullptr) {
+        read = read_durable(fields, command);
+        break;
+      }
+      [[fallthrough]];
     case NativeVerb::kNack:
     case NativeVerb::kExtend: read = read_settle(fields, command); break;
     default: break;
@@ -221,6 +241,31 @@ Result<void> NativeReader::read_history(const Fields& fields, NativeCommand& com
   return read_flag(fields.reverse, "reverse", command.reverse);
 }
 
+Result<void> NativeReader::read_durable(const Fields& fields, NativeCommand& command) {
+  const Result<std::string_view> name = text_of(fields.durable, "durable", inner_);
+  if (!name) return name.error();
+  if (name->empty() || name->size() > NativeDurable::kNameBytesMax) {
+    return malformed(fmt::format("`durable` is a name of 1 to {} bytes", NativeDurable::kNameBytesMax));
+  }
+  NativeDurable& durable = command.durable.emplace();
+  durable.name = *name;
+  if (fields.expires_s != nullptr) {
+    const std::optional<std::uint64_t> seconds = json_u64(fields.expires_s->text);
+    if (!seconds || *seconds == 0 || *seconds > NativeDurable::kExpiresMax) {
+      return malformed(fmt::format("`expires_s` is a whole number from 1 to {}", NativeDurable::kExpiresMax));
+    }
+    durable.expires_s = *seconds;
+  }
+  if (command.verb != NativeVerb::kAck) return {};
+  const Error fault = malformed("an ack of a durable subscription has `epoch`, a hexadecimal text, and `offset`, a whole number");
+  if (fields.epoch == nullptr || fields.offset == nullptr || fields.epoch->type != JsonType::kString) return fault;
+  const auto epoch = parse_epoch(json_string(fields.epoch->text, inner_).value_or(std::string_view()));
+  const auto offset = json_u64(fields.offset->text);
+  if (!epoch || !offset) return fault;
+  durable.heard = Position{.epoch = *epoch, .offset = *offset};
+  return {};
+}
+
 Result<void> NativeReader::read_group(const Fields& fields, NativeCommand& command) {
   Result<GroupRequest> group = read_group_request(fields.group);
   if (!group) return malformed(group.error().text);
@@ -240,10 +285,13 @@ Result<void> NativeReader::read_settle(const Fields& fields, NativeCommand& comm
 
 Result<void> NativeReader::read_subscribe(const Fields& fields, NativeCommand& command) {
   if (fields.group.group != nullptr) {
-    if (fields.recover != nullptr || fields.presence != nullptr) {
-      return malformed("a subscribe with `group` has neither `recover` nor `presence`");
+    if (fields.recover != nullptr || fields.presence != nullptr || fields.durable != nullptr) {
+      return malformed("a subscribe with `group` has neither `recover` nor `presence` nor `durable`");
     }
     return read_group(fields, command);
+  }
+  if (fields.durable != nullptr) {
+    if (Result<void> read = read_durable(fields, command); !read) return read;
   }
   if (fields.recover != nullptr && fields.recover->type != JsonType::kNull) {
     Result<std::vector<ChannelPosition>> positions = positions_of(*fields.recover);
@@ -363,6 +411,27 @@ std::string native_subscribed(std::string_view channel, std::string_view id, con
   }
   if (asked.asked_to_recover) json.key("recovered").boolean(outcome.recovered);
   if (!asked.key.empty()) json.key("key").string(asked.key);
+  if (!asked.durable.empty()) json.key("durable").string(asked.durable);
+  json.end_object();
+  return out;
+}
+
+std::string native_resumed(std::string_view durable, std::string_view id, const std::vector<std::string>& channels) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string("resumed").key("durable").string(durable);
+  write_id(json, id);
+  json.key("channels").begin_array();
+  for (const std::string& channel : channels) json.string(channel);
+  json.end_array().end_object();
+  return out;
+}
+
+std::string native_remembered(std::string_view type, std::string_view channel, std::string_view durable, std::string_view id) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("type").string(type).key("channel").string(channel).key("durable").string(durable);
+  write_id(json, id);
   json.end_object();
   return out;
 }

@@ -32,6 +32,8 @@ enum class NativeVerb : std::uint8_t {
   kAck,
   kNack,
   kExtend,
+  kResume,
+  kForget,
 };
 
 // How a client wants to be present.
@@ -40,6 +42,16 @@ struct NativePresence {
   bool join = true;
   std::string key;   // Empty: its own.
   std::string meta;  // A JSON object as it came, or empty.
+};
+
+// A subscription that outlives the connection.
+struct NativeDurable {
+  static constexpr std::size_t kNameBytesMax = 64;
+  static constexpr std::uint64_t kExpiresMax = 365 * 24 * 60 * 60;
+
+  std::string name;
+  std::uint64_t expires_s = 7 * 24 * 60 * 60;
+  std::optional<Position> heard;  // Of ack.
 };
 
 // Texts are views into the message, or into the reader when they had escapes; both live until the next message is read.
@@ -55,6 +67,7 @@ struct NativeCommand {
   bool reverse = false;
   bool to_others = false;
   std::optional<NativePresence> presence;  // Of subscribe and join.
+  std::optional<NativeDurable> durable;    // Of subscribe, ack, resume and forget.
   std::optional<GroupRequest> group;       // Of a subscribe or unsubscribe that names a queue group.
   std::optional<GroupSettleRequest> settle;
 };
@@ -75,6 +88,7 @@ class NativeReader {
   Result<void> read_history(const Fields& fields, NativeCommand& command);
   Result<void> read_subscribe(const Fields& fields, NativeCommand& command);
   Result<void> read_join(const Fields& fields, NativeCommand& command);
+  Result<void> read_durable(const Fields& fields, NativeCommand& command);
   Result<void> read_group(const Fields& fields, NativeCommand& command);
   Result<void> read_settle(const Fields& fields, NativeCommand& command);
   Result<std::optional<NativePresence>> presence_of(const JsonSpan& span);
@@ -95,6 +109,7 @@ struct NativeSubscribed {
   std::string_view own_name;  // What the channel is called in the outcome's positions.
   bool asked_to_recover = false;
   std::string_view key;  // Under which the client is present now; empty: it did not ask for it.
+  std::string_view durable;  // The name under which it is remembered; empty: it is not.
 };
 std::string native_subscribed(std::string_view channel, std::string_view id, const Subscribed& outcome,
                               const NativeSubscribed& asked);
@@ -112,6 +127,9 @@ std::string native_presence(std::string_view channel, std::string_view id, const
 std::string native_presence_stats(std::string_view channel, std::string_view id, const PresenceCounts& counts);
 std::string native_presence_state(const PresenceState& state);
 void append_native_presence_diff(std::string& out, const PresenceUpdate& diff);
+std::string native_resumed(std::string_view durable, std::string_view id, const std::vector<std::string>& channels);
+// "acked", "forgotten".
+std::string native_remembered(std::string_view type, std::string_view channel, std::string_view durable, std::string_view id);
 // The server ended the subscription.
 std::string native_ended(std::string_view channel, std::string_view reason, bool crashed);
 std::string native_error(std::string_view message, std::string_view code, std::string_view id);

@@ -78,12 +78,15 @@ void NativeDialog::on_message(std::string_view message, MessageKind kind) {
     case NativeVerb::kPresenceStats: return ask_presence(*command);
     case NativeVerb::kAck:
     case NativeVerb::kNack:
-    case NativeVerb::kExtend: return settle_group(*command);
+    case NativeVerb::kExtend: return command->durable ? ack_durable(*command) : settle_group(*command);
+    case NativeVerb::kResume: return resume(*command);
+    case NativeVerb::kForget: return forget_durable(*command);
   }
 }
 
 void NativeDialog::subscribe(const NativeCommand& command) {
   if (command.group) return join_group(command);
+  if (command.durable) return subscribe_durable(command);
   Result<Selector> selector = subscription_selector(command.channel, shared_.text_options);
   if (!selector) return send_error(selector.error(), shared_.reader.id());
   SubscribeOptions options{.selector = *std::move(selector), .recover = command.recover};
@@ -210,7 +213,13 @@ void NativeDialog::on_subscribed(Ticket ticket, const Result<Subscribed>& outcom
   send(native_subscribed(asked.channel, asked.id, *outcome,
                          {.own_name = asked.own_name,
                           .asked_to_recover = asked.recover,
-                          .key = joins ? std::string_view(asked.presence->key) : std::string_view()}));
+                          .key = joins ? std::string_view(asked.presence->key) : std::string_view(),
+                          .durable = asked.durable}));
+  if (!asked.durable.empty() && !asked.remembered && !outcome->positions.empty()) {
+    // It goes on from here, if nothing is acknowledged.
+    shared_.durable.heard(subscriber({.name = asked.durable}), {{asked.own_name, outcome->positions.front().position}},
+                          [](Result<void>) {});
+  }
   if (asked.presence == nullptr || session_.ended()) return;
   Result<void> present;
   if (asked.presence->watch) present = session_.watch_presence(asked.own_name);
@@ -316,7 +325,8 @@ Ticket NativeDialog::expect(std::string_view channel, std::string_view own_name)
                        .own_name = std::string(own_name),
                        .recover = false,
                        .presence = nullptr,
-                       .group = {}});
+                       .group = {},
+                       .durable = {}});
   return ticket;
 }
 

@@ -1,11 +1,13 @@
 // NativeDialog: one client's talk in the native protocol. Answers a command by one message; events come in between.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "hub/durable_subscriptions.h"
 #include "hub/shard.h"
 #include "protocol/dialog.h"
 #include "protocol/native/native_codec.h"
@@ -13,12 +15,17 @@
 
 namespace carillon {
 
+class NativeDialog;
+
 // What all native dialogs of a loop share.
 struct NativeShared {
   Shard& shard;
+  DurableSubscriptions& durable;
   NativeReader reader;
   ChannelTextOptions text_options;
   std::size_t history_page_max = 1000;
+  // Dialogs that asked for something that is answered later, for them to be found by.
+  boost::unordered_flat_map<SessionId, NativeDialog*> waiting = {};
 };
 
 struct NativeStart {
@@ -40,7 +47,7 @@ class NativeDialog final : public Dialog, private SessionClient {
   Outbox& outbox() override { return session_.outbox(); }
   void on_message(std::string_view message, MessageKind kind) override;
   void on_room() override { session_.on_room(); }
-  void on_link_closed() override { session_.end(EndReason::kClientLeft); }
+  void on_link_closed() override;
 
  private:
   // A command that waits for the hub's answer.
@@ -53,6 +60,16 @@ class NativeDialog final : public Dialog, private SessionClient {
     std::unique_ptr<NativePresence> presence;  // Of a subscribe: checked, and with its key.
     std::string group;
     GroupSettle::Verb settle = GroupSettle::Verb::kAck;
+    std::string durable;      // The name of a subscription that is remembered,
+    bool remembered = false;  // and was before.
+  };
+  // A command about durable subscriptions, until the store has answered. The channel is canonical in `own_name`.
+  struct DurableAsked {
+    std::string id;
+    std::string channel;
+    std::string own_name;
+    NativeDurable durable;
+    std::optional<Position> heard;  // Where the subscription goes on.
   };
 
   void subscribe(const NativeCommand& command);
@@ -66,6 +83,19 @@ class NativeDialog final : public Dialog, private SessionClient {
   void join_group(const NativeCommand& command);
   void leave_group(const NativeCommand& command);
   void settle_group(const NativeCommand& command);
+
+  // Durable subscriptions: native_durable.cc.
+  void subscribe_durable(const NativeCommand& command);
+  void resume(const NativeCommand& command);
+  void ack_durable(const NativeCommand& command);
+  void forget_durable(const NativeCommand& command);
+  Result<DurableAsked> durable_asked(const NativeCommand& command);
+  std::string subscriber(const NativeDurable& durable) const;
+  void remember(DurableAsked asked);
+  void subscribe_remembered(DurableAsked asked);
+  // A completion that continues on this loop, if the dialog is still there. `go_on` is called with the dialog and the outcome.
+  template <class T, class GoOn>
+  UniqueFunction<void(Result<T>)> later(GoOn go_on);
 
   void on_outbox() override { link_.flush(); }
   void on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) override;
