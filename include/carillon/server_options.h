@@ -129,7 +129,7 @@ struct LimitsOptions {
   // Publications in one page of history; a query for more gets this many and `more`.
   std::size_t history_page_max = 1000;
   // Publications that one recovery may bring; when more were missed it brings so many and says that it has not recovered.
-  std::size_t recover_publications_max = 1000;
+  std::size_t recover_publications_max = 1'000'000;
   // Publications in one batch, or channels in one broadcast, over HTTP; beyond it 413, and nothing is published.
   std::size_t batch_max = 1000;
 

@@ -16,8 +16,8 @@ namespace carillon {
 
 class LocalDoor {
  public:
-  LocalDoor(Shard& shard, const NativeOptions& options, const LimitsOptions& limits)
-      : loop_(&shard.loop()), room_(shard, options, limits) {}
+  LocalDoor(Shard& shard, DurableSubscriptions& durable, const NativeOptions& options, const LimitsOptions& limits)
+      : loop_(&shard.loop()), room_(shard, durable, options, limits) {}
 
   // Runs the task on the room's loop. A closed door destroys it. The runtime keeps the door until its loops have ended.
   void post(UniqueFunction<void(LocalRoom&)> task);

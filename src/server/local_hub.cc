@@ -13,7 +13,8 @@ namespace {
 
 // Clients and listeners are told before the loops end.
 std::shared_ptr<LocalDoor> open_door(Runtime& runtime) {
-  auto door = std::make_shared<LocalDoor>(runtime.shard(0), runtime.options().native, runtime.options().limits);
+  auto door = std::make_shared<LocalDoor>(runtime.shard(0), runtime.durable_subscriptions(), runtime.options().native,
+                                          runtime.options().limits);
   runtime.on_stop([door, &hub = runtime.hub()] {
     door->close();
     hub.close_listeners();

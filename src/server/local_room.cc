@@ -116,10 +116,10 @@ class LocalRoom::Connection final : public Link, public Disposable {
 
 // --- All of them
 
-LocalRoom::LocalRoom(Shard& shard, const NativeOptions& options, const LimitsOptions& limits)
+LocalRoom::LocalRoom(Shard& shard, DurableSubscriptions& durable, const NativeOptions& options, const LimitsOptions& limits)
     : shard_(shard),
       native_(
-          shard, [](const Exchange&, std::string_view) { return IdentityPtr(); }, options, limits,
+          shard, durable, [](const Exchange&, std::string_view) { return IdentityPtr(); }, options, limits,
           "carillon/" CARILLON_VERSION),
       connections_max_(limits.connections_max) {}
 

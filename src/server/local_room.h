@@ -29,7 +29,7 @@ class LocalFraming {
 class LocalRoom {
  public:
   // `connections_max` counts all sessions of the hub, local or not; 0: no limit.
-  LocalRoom(Shard& shard, const NativeOptions& options, const LimitsOptions& limits);
+  LocalRoom(Shard& shard, DurableSubscriptions& durable, const NativeOptions& options, const LimitsOptions& limits);
   ~LocalRoom();
 
   struct Opened {

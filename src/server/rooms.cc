@@ -42,7 +42,8 @@ Rooms::Rooms(Runtime& runtime, Loop& loop, Shard& shard, Routes& routes)
 
 void Rooms::open_protocols(Routes& routes, const ChannelTextOptions& text_options) {
   const ServerOptions& options = runtime_.options();
-  native_ = std::make_unique<NativeRoom>(shard_, identify(), options.native, options.limits, "carillon/" CARILLON_VERSION);
+  native_ = std::make_unique<NativeRoom>(shard_, runtime_.durable_subscriptions(), identify(), options.native, options.limits,
+                                         "carillon/" CARILLON_VERSION);
   native_->add_routes(routes);
   sse_ =
       std::make_unique<SseRoom>(shard_, runtime_.random(), identify(), options.sse, options.native.event_names, text_options);

@@ -420,10 +420,12 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
       count<S>(FIELD(limits.history_page_max), {1, 100'000},
                {"limits", "history_page_max",
                 "Publications in one page of history; a query for more gets this many, and is told that there is more."}),
-      count<S>(FIELD(limits.recover_publications_max), {0, 1'000'000},
-               {"limits", "recover_publications_max",
-                "Publications that one recovery may bring; when more were missed it brings so many and says that it has "
-                "not recovered."}),
+      count<S>(
+          FIELD(limits.recover_publications_max), {0, 1'000'000'000'000},
+          {"limits", "recover_publications_max",
+           "Publications that one recovery may bring, as fast as the client takes them; when more were missed it brings so "
+           "many and says that it has not recovered. Under a subscription that hears several channels at most 10 000, of "
+           "all together."}),
       count<S>(
           FIELD(limits.batch_max), {1, 100'000},
           {"limits", "batch_max",

@@ -20,7 +20,8 @@ ApiOptions api_options(const ServerOptions& options) {
 
 SimRooms::SimRooms(SimCore& core, Shard& shard, Routes& routes)
     : identifier_(identifier_options(core.options, true), access_, core.hub.clock()),
-      native_(shard, identify(), core.options.native, core.options.limits, "carillon/" CARILLON_VERSION),
+      native_(shard, core.durable_subscriptions, identify(), core.options.native, core.options.limits,
+              "carillon/" CARILLON_VERSION),
       sse_(shard, core.random, identify(), core.options.sse, core.options.native.event_names,
            {.refuse_unknown_types = core.options.native.refuse_unknown_types}),
       phoenix_({.shard = shard,

@@ -18,6 +18,7 @@
 
 #include "base/manual_loop.h"
 #include "engine/memory/memory_engine.h"
+#include "hub/durable_subscriptions.h"
 #include "hub/engine_double.h"
 #include "hub/hub.h"
 #include "hub/session.h"
@@ -407,6 +408,7 @@ struct World {
   MemoryEngine memory;
   LateEngine late;
   Engine& engine;
+  DurableSubscriptions durable{engine.state(), clock};
   std::vector<std::unique_ptr<ManualLoop>> loops;
   std::vector<LineEncoding> encodings;
   std::unique_ptr<Hub> hub;

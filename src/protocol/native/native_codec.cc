@@ -257,7 +257,8 @@ Result<void> NativeReader::read_durable(const Fields& fields, NativeCommand& com
     durable.expires_s = *seconds;
   }
   if (command.verb != NativeVerb::kAck) return {};
-  const Error fault = malformed("an ack of a durable subscription has `epoch`, a hexadecimal text, and `offset`, a whole number");
+  const Error fault =
+      malformed("an ack of a durable subscription has `epoch`, a hexadecimal text, and `offset`, a whole number");
   if (fields.epoch == nullptr || fields.offset == nullptr || fields.epoch->type != JsonType::kString) return fault;
   const auto epoch = parse_epoch(json_string(fields.epoch->text, inner_).value_or(std::string_view()));
   const auto offset = json_u64(fields.offset->text);

@@ -108,7 +108,7 @@ class NativeReader {
 struct NativeSubscribed {
   std::string_view own_name;  // What the channel is called in the outcome's positions.
   bool asked_to_recover = false;
-  std::string_view key;  // Under which the client is present now; empty: it did not ask for it.
+  std::string_view key;      // Under which the client is present now; empty: it did not ask for it.
   std::string_view durable;  // The name under which it is remembered; empty: it is not.
 };
 std::string native_subscribed(std::string_view channel, std::string_view id, const Subscribed& outcome,

@@ -40,7 +40,8 @@ class NativeDialogTest : public ::testing::Test {
   }
 
   World world;
-  NativeRoom room{*world.shards[0], [](const Exchange&, std::string_view) { return IdentityPtr(); }, {}, {}, "carillon/test"};
+  NativeRoom room{*world.shards[0], world.durable, [](const Exchange&, std::string_view) { return IdentityPtr(); }, {}, {},
+                  "carillon/test"};
   NativeClient client{world, room};
 };
 
@@ -229,7 +230,7 @@ TEST(NativeRoom, WhoIsNotWhoTheySayIsRefused) {
   const Identify refuse = [](const Exchange&, std::string_view) {
     return Error{ErrorKind::kUnauthorized, "the token expired 12 s ago"};
   };
-  NativeRoom room(*world.shards[0], refuse, {}, {}, "carillon/test");
+  NativeRoom room(*world.shards[0], world.durable, refuse, {}, {}, "carillon/test");
   RoutesDouble routes;
   room.add_routes(routes);
   const auto answer = routes.ask("GET", "/ws?token=x");
@@ -242,7 +243,7 @@ TEST(NativeRoom, WhoIsNotWhoTheySayIsRefused) {
 TEST(NativeRoom, AcceptsOnItsPathAndGreetsWhoAsksForIt) {
   World world({.loops = 1});
   NativeRoom room(
-      *world.shards[0], [](const Exchange&, std::string_view) { return IdentityPtr(); }, {.path = "/talk"}, {},
+      *world.shards[0], world.durable, [](const Exchange&, std::string_view) { return IdentityPtr(); }, {.path = "/talk"}, {},
       "carillon/test");
   RoutesDouble routes;
   room.add_routes(routes);

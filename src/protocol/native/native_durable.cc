@@ -1,4 +1,5 @@
-// NativeDialog's durable subscriptions: named by the client, remembered while it is away, gone on with from what it acknowledged.
+// NativeDialog's durable subscriptions: named by the client, remembered while it is away, gone on with from what it
+// acknowledged.
 #include <chrono>
 
 #include "protocol/native/native_dialog.h"
@@ -9,7 +10,8 @@ namespace carillon {
 template <class T, class GoOn>
 UniqueFunction<void(Result<T>)> NativeDialog::later(GoOn go_on) {
   shared_.waiting[session_.id()] = this;
-  return [&shared = shared_, &loop = shared_.shard.loop(), id = session_.id(), go_on = std::move(go_on)](Result<T> outcome) mutable {
+  return [&shared = shared_, &loop = shared_.shard.loop(), id = session_.id(),
+          go_on = std::move(go_on)](Result<T> outcome) mutable {
     Task task = [&shared, id, go_on = std::move(go_on), outcome = std::move(outcome)]() mutable {
       const auto found = shared.waiting.find(id);
       if (found != shared.waiting.end() && !found->second->session_.ended()) go_on(*found->second, std::move(outcome));
@@ -27,7 +29,8 @@ void NativeDialog::on_link_closed() {
 // Who shows a valid token has names of its own; those of all others are one space, in which any of them may take any name.
 std::string NativeDialog::subscriber(const NativeDurable& durable) const {
   const Identity& identity = session_.identity();
-  return durable_subscriber({"native", identity.verified ? "user" : "open", identity.verified ? identity.user : "", durable.name});
+  return durable_subscriber(
+      {"native", identity.verified ? "user" : "open", identity.verified ? identity.user : "", durable.name});
 }
 
 // One channel, named exactly: a repository's is not a tree here.
@@ -54,14 +57,14 @@ void NativeDialog::subscribe_durable(const NativeCommand& command) {
   if (command.recover && !command.recover->empty()) asked->heard = command.recover->front().position;
   using Known = std::vector<DurableSubscription>;
   std::string name = subscriber(asked->durable);
-  shared_.durable.load(
-      std::move(name), later<Known>([asked = *std::move(asked)](NativeDialog& dialog, Result<Known> known) mutable {
-        if (!known) return dialog.send_error(known.error(), asked.id);
-        for (DurableSubscription& one : *known) {
-          if (one.channel == asked.own_name && !asked.heard) asked.heard = one.heard;
-        }
-        dialog.remember(std::move(asked));
-      }));
+  shared_.durable.load(std::move(name),
+                       later<Known>([asked = *std::move(asked)](NativeDialog& dialog, Result<Known> known) mutable {
+                         if (!known) return dialog.send_error(known.error(), asked.id);
+                         for (DurableSubscription& one : *known) {
+                           if (one.channel == asked.own_name && !asked.heard) asked.heard = one.heard;
+                         }
+                         dialog.remember(std::move(asked));
+                       }));
 }
 
 // The store knows of it before anything follows.
@@ -91,18 +94,19 @@ void NativeDialog::subscribe_remembered(DurableAsked asked) {
 void NativeDialog::resume(const NativeCommand& command) {
   using Known = std::vector<DurableSubscription>;
   const NativeDurable durable = *command.durable;
-  shared_.durable.load(subscriber(durable), later<Known>([durable, id = std::string(shared_.reader.id())](
-                                                             NativeDialog& dialog, Result<Known> known) {
-                         if (!known) return dialog.send_error(known.error(), id);
-                         std::vector<std::string> channels;
-                         for (const DurableSubscription& one : *known) channels.push_back(one.channel);
-                         dialog.send(native_resumed(durable.name, id, channels));
-                         for (DurableSubscription& one : *known) {
-                           if (dialog.session_.ended()) return;
-                           dialog.subscribe_remembered(
-                               {.id = {}, .channel = one.channel, .own_name = one.channel, .durable = durable, .heard = one.heard});
-                         }
-                       }));
+  shared_.durable.load(
+      subscriber(durable),
+      later<Known>([durable, id = std::string(shared_.reader.id())](NativeDialog& dialog, Result<Known> known) {
+        if (!known) return dialog.send_error(known.error(), id);
+        std::vector<std::string> channels;
+        for (const DurableSubscription& one : *known) channels.push_back(one.channel);
+        dialog.send(native_resumed(durable.name, id, channels));
+        for (DurableSubscription& one : *known) {
+          if (dialog.session_.ended()) return;
+          dialog.subscribe_remembered(
+              {.id = {}, .channel = one.channel, .own_name = one.channel, .durable = durable, .heard = one.heard});
+        }
+      }));
 }
 
 // Cumulative: everything up to here.
@@ -124,14 +128,14 @@ void NativeDialog::forget_durable(const NativeCommand& command) {
   Result<DurableAsked> asked = durable_asked(command);
   if (!asked) return send_error(asked.error(), shared_.reader.id());
   std::string name = subscriber(asked->durable), channel = asked->own_name;
-  shared_.durable.forget(std::move(name), std::move(channel),
-                         later<bool>([asked = *std::move(asked)](NativeDialog& dialog, Result<bool> outcome) {
-                           if (!outcome) return dialog.send_error(outcome.error(), asked.id);
-                           if (!*outcome) {
-                             return dialog.send_error({ErrorKind::kNotFound, "nothing is remembered under this name"}, asked.id);
-                           }
-                           dialog.send(native_remembered("forgotten", asked.channel, asked.durable.name, asked.id));
-                         }));
+  shared_.durable.forget(
+      std::move(name), std::move(channel), later<bool>([asked = *std::move(asked)](NativeDialog& dialog, Result<bool> outcome) {
+        if (!outcome) return dialog.send_error(outcome.error(), asked.id);
+        if (!*outcome) {
+          return dialog.send_error({ErrorKind::kNotFound, "nothing is remembered under this name"}, asked.id);
+        }
+        dialog.send(native_remembered("forgotten", asked.channel, asked.durable.name, asked.id));
+      }));
 }
 
 }  // namespace carillon

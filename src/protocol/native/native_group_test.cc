@@ -43,7 +43,8 @@ class NativeGroupTest : public ::testing::Test {
       R"({"type":"subscribe","channel":"jobs","group":"workers","start":"beginning","in_flight":2,"deliveries_max":2,"id":1})";
 
   World world{World::Options{.loops = 1}};
-  NativeRoom room{*world.shards[0], [](const Exchange&, std::string_view) { return IdentityPtr(); }, {}, {}, "carillon/test"};
+  NativeRoom room{*world.shards[0], world.durable, [](const Exchange&, std::string_view) { return IdentityPtr(); }, {}, {},
+                  "carillon/test"};
   GroupClient client{world, room};
   GroupClient other{world, room};
 };
@@ -150,7 +151,8 @@ TEST_F(NativeGroupTest, WhatIsWrongIsSaid) {
 // A member that does not read: what it may have in flight waits as references, not in its outbox, and it is not disconnected.
 TEST(NativeGroupSlow, AMemberThatDoesNotReadIsNotDisconnected) {
   World world({.loops = 1, .hub = {.outbox_bytes_max = 2'000}});
-  NativeRoom room{*world.shards[0], [](const Exchange&, std::string_view) { return IdentityPtr(); }, {}, {}, "carillon/test"};
+  NativeRoom room{*world.shards[0], world.durable, [](const Exchange&, std::string_view) { return IdentityPtr(); }, {}, {},
+                  "carillon/test"};
   GroupClient client{world, room};
   client.say(R"({"type":"subscribe","channel":"jobs","group":"g","in_flight":50})");
   client.link.blocked = true;

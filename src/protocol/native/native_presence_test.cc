@@ -46,7 +46,8 @@ class NativePresenceTest : public ::testing::Test {
   }
 
   World world;
-  NativeRoom room{*world.shards[0], [](const Exchange&, std::string_view) { return IdentityPtr(); }, {}, {}, "carillon/test"};
+  NativeRoom room{*world.shards[0], world.durable, [](const Exchange&, std::string_view) { return IdentityPtr(); }, {}, {},
+                  "carillon/test"};
 };
 
 TEST_F(NativePresenceTest, TheAnswerThenWhoIsThereThenWhatChanges) {
