@@ -231,8 +231,8 @@ class Session {
   bool ended_ = false;
   Ending ending_ = Ending::kNo;
   bool flushing_ = false;
-  bool presence_lost_ = false;  // A member of it is kStateLost.
-  bool streaming_ = false;      // Missed publications are on their way to it, page by page.
+  bool presence_lost_ : 1 = false;  // A member of it is kStateLost.
+  bool streaming_ : 1 = false;      // Missed publications are on their way to it, page by page.
 
   SessionId id_ = 0;
   Shard& shard_;
