@@ -44,14 +44,13 @@ def plenty(tmp_path):
 
 def history(server, channel, first=1):
     """Everything from this offset on, page by page."""
-    events, epoch = [], None
+    events, since = [], ""
     while True:
-        since = f"&since={epoch}:{events[-1]['offset']}" if events else ""
         page = server.get(f"/api/channels/{channel.replace(':', '%3A').replace('/', '%2F')}/history?limit=1000{since}").json
         events += [event for event in page["events"] if event["offset"] >= first]
-        epoch = page.get("epoch")
         if not page.get("more"):
             return events
+        since = f"&since={page['epoch']}:{page['events'][-1]['offset']}"
 
 
 def newest_log(data):

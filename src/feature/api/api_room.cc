@@ -49,6 +49,15 @@ Result<std::optional<Position>> read_since(const HttpRequest& request) {
   return std::optional<Position>(Position{.epoch = *epoch, .offset = *offset});
 }
 
+// ?from_ms=UNIX MILLISECONDS
+Result<std::optional<std::int64_t>> read_from(const HttpRequest& request) {
+  const std::optional<std::string> text = request.query_value("from_ms");
+  if (!text) return std::optional<std::int64_t>();
+  const std::optional<std::uint64_t> time_ms = read_content_length(*text);
+  if (!time_ms || *time_ms > std::uint64_t{1} << 53) return invalid("parameter `from_ms` must be a Unix time in milliseconds");
+  return std::optional(static_cast<std::int64_t>(*time_ms));
+}
+
 Result<bool> read_flag(const HttpRequest& request, std::string_view name) {
   const std::optional<std::string> text = request.query_value(name);
   if (!text || *text == "false") return false;
@@ -63,9 +72,14 @@ Result<HistoryQuery> read_history_query(const Exchange& exchange, const ApiOptio
   if (!limit) return limit.error();
   const Result<std::optional<Position>> since = read_since(exchange.request());
   if (!since) return since.error();
+  const Result<std::optional<std::int64_t>> from_ms = read_from(exchange.request());
+  if (!from_ms) return from_ms.error();
+  if (*since && *from_ms) return invalid("parameters `since` and `from_ms` say two things; give one of them");
   const Result<bool> reverse = read_flag(exchange.request(), "reverse");
   if (!reverse) return reverse.error();
-  return HistoryQuery{.channel = *std::move(channel), .since = *since, .count_max = *limit, .reverse = *reverse};
+  HistoryQuery query{.channel = *std::move(channel), .since = *since, .count_max = *limit, .reverse = *reverse};
+  query.from_time_ms = *from_ms;
+  return query;
 }
 
 HttpResponse wants_json() {

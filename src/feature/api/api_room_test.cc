@@ -306,6 +306,15 @@ TEST_F(ApiRoomTest, HistoryIsReadPageByPage) {
   const Reply newest = ask("GET", "/channels/repo%3Aalice%2Fapp/history?reverse=true&limit=1");
   EXPECT_NE(newest.body.find(R"("data":6,)"), std::string::npos);
   EXPECT_EQ(field(ask("GET", "/channels/repo%3Aalice%2Fapp/history?limit=99").body, "more"), "true") << "four a page";
+
+  const std::string now = std::to_string(clock_.unix_ms()), later = std::to_string(clock_.unix_ms() + 1);
+  const auto events_from = [&](const std::string& query) {
+    return field(ask("GET", "/channels/repo%3Aalice%2Fapp/history?limit=1&from_ms=" + query).body, "events");
+  };
+  EXPECT_NE(events_from(now).find(R"("data":2,)"), std::string::npos);
+  EXPECT_EQ(events_from(later), "[]");
+  EXPECT_NE(events_from(later + "&reverse=true").find(R"("data":6,)"), std::string::npos);
+  EXPECT_EQ(events_from(now + "&reverse=true"), "[]");
 }
 
 TEST_F(ApiRoomTest, APageOfHistoryIsBoundedInBytesToo) {
@@ -318,8 +327,8 @@ TEST_F(ApiRoomTest, APageOfHistoryIsBoundedInBytesToo) {
 }
 
 TEST_F(ApiRoomTest, HistoryQueriesAreChecked) {
-  for (const char* query :
-       {"limit=0", "limit=-1", "limit=x", "since=1", "since=:1", "since=1:", "since=xyz:1", "reverse=yes"}) {
+  for (const char* query : {"limit=0", "limit=-1", "limit=x", "since=1", "since=:1", "since=1:", "since=xyz:1", "reverse=yes",
+                            "from_ms=x", "from_ms=-1", "from_ms=1&since=1:1"}) {
     EXPECT_EQ(ask("GET", "/channels/a/history?" + std::string(query)).status, 400) << query;
   }
   EXPECT_EQ(ask("GET", "/channels/repo%3Ax/history").status, 400);

@@ -304,6 +304,12 @@ constexpr std::string_view kTemplate = R"openapi({
             "schema": {"type": "string", "pattern": "^[0-9a-fA-F]{1,16}:[0-9]+$"}
           },
           {
+            "name": "from_ms",
+            "in": "query",
+            "description": "Instead of `since`: what was published at this Unix time in milliseconds or later (before it, with `reverse`).",
+            "schema": {"type": "integer", "minimum": 0}
+          },
+          {
             "name": "reverse",
             "in": "query",
             "description": "Newest first.",

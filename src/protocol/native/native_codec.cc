@@ -86,6 +86,7 @@ struct NativeReader::Fields {
   const JsonSpan* idempotency_key = nullptr;
   const JsonSpan* recover = nullptr;
   const JsonSpan* since = nullptr;
+  const JsonSpan* from_ms = nullptr;
   const JsonSpan* limit = nullptr;
   const JsonSpan* reverse = nullptr;
   const JsonSpan* presence = nullptr;
@@ -139,6 +140,7 @@ Result<NativeReader::Fields> NativeReader::read_fields(std::string_view message)
       {"meta", &Fields::meta},         {"to", &Fields::to},
       {"durable", &Fields::durable},   {"expires_s", &Fields::expires_s},
       {"epoch", &Fields::epoch},       {"offset", &Fields::offset},
+      {"from_ms", &Fields::from_ms},
   };
   for (const JsonMember& member : document->members) {
     for (const auto& [name, field] : known) {
@@ -233,6 +235,13 @@ Result<void> NativeReader::read_history(const Fields& fields, NativeCommand& com
     const Result<Position> since = position_of(*fields.since);
     if (!since) return since.error();
     command.since = *since;
+  }
+  if (fields.from_ms != nullptr && fields.from_ms->type != JsonType::kNull) {
+    const std::optional<std::uint64_t> time_ms = json_u64(fields.from_ms->text);
+    if (!time_ms || *time_ms > std::uint64_t{1} << 53)
+      return wrong_type(*fields.from_ms, "a Unix time in milliseconds as from_ms");
+    if (command.since) return malformed("`since` and `from_ms` say two things; give one of them");
+    command.from_ms = static_cast<std::int64_t>(*time_ms);
   }
   if (fields.limit != nullptr) {
     command.limit = json_u64(fields.limit->text);

@@ -63,6 +63,7 @@ struct NativeCommand {
   std::string_view idempotency_key;
   std::optional<std::vector<ChannelPosition>> recover;  // A position without a name has the command's own channel.
   std::optional<Position> since;
+  std::optional<std::int64_t> from_ms;
   std::optional<std::uint64_t> limit;
   bool reverse = false;
   bool to_others = false;

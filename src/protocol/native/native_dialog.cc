@@ -133,6 +133,7 @@ void NativeDialog::history(const NativeCommand& command) {
   HistoryQuery query{.channel = *std::move(channel), .since = command.since};
   query.count_max =
       static_cast<std::size_t>(std::min<std::uint64_t>(command.limit.value_or(std::min<std::size_t>(most, 100)), most));
+  query.from_time_ms = command.from_ms;
   query.reverse = command.reverse;
   const Ticket ticket = expect(command.channel);
   session_.history(std::move(query), ticket);
