@@ -24,12 +24,6 @@ Result<void> set_message_max(ServerOptions& options, const std::string& text) {
 
 }  // namespace
 
-ServerOptions program_defaults() {
-  ServerOptions options;
-  options.engine.kind = "log";
-  return options;
-}
-
 Result<ServerOptions> load_options(const OptionSources& sources) {
   ServerOptions options = program_defaults();
   if (!sources.config_path.empty()) {

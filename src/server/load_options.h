@@ -25,9 +25,6 @@ struct OptionSources {
   std::optional<std::string> message_max;
 };
 
-// What `carillon serve` begins with: the defaults, and the log instead of memory.
-ServerOptions program_defaults();
-
 // From program_defaults(): the file, then the environment, then the flags, each overriding the one before; then check_options.
 Result<ServerOptions> load_options(const OptionSources& sources);
 

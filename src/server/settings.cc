@@ -8,7 +8,6 @@
 #include <limits>
 #include <utility>
 
-#include "server/load_options.h"
 #include "server/nearest_word.h"
 #include "server/unit_text.h"
 
@@ -879,6 +878,12 @@ std::string options_toml(const ServerOptions& options) {
   append_rules(out, options.channels, channel_settings());
   append_rules(out, options.bayeux.authorizers, bayeux_authorizer_settings());
   return out;
+}
+
+ServerOptions program_defaults() {
+  ServerOptions options;
+  options.engine.kind = "log";
+  return options;
 }
 
 std::string settings_markdown() {

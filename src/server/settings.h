@@ -68,6 +68,9 @@ Result<void> set_option(ServerOptions& options, const NamedValue& value);
 // a misspelt setting is refused; others, such as those a container system adds, are left alone.
 Result<void> apply_environment(ServerOptions& options, const char* const* environment);
 
+// What `carillon serve` begins with: the defaults, and the log instead of memory.
+ServerOptions program_defaults();
+
 // The options as a configuration file that would give the same, secrets hidden.
 std::string options_toml(const ServerOptions& options);
 
