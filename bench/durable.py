@@ -105,7 +105,10 @@ class Durable:
 
     @contextlib.contextmanager
     def serve(self, log):
-        words = [str(self.server), "serve", "--data", str(log), "--listen", "127.0.0.1:0", "--loops", "1", "--log-level", "error"]
+        # The default rule keeps a hundred.
+        config = self.directory / "keep.toml"
+        config.write_text('[[channels]]\nmatch = "**"\nhistory_count = 1000000000\nhistory_age = "365d"\n')
+        words = [str(self.server), "serve", "--config", str(config), "--data", str(log), "--listen", "127.0.0.1:0", "--loops", "1", "--log-level", "error"]
         process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         try:
             line = process.stdout.readline()
