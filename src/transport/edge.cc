@@ -73,6 +73,12 @@ void Edge::remove(Connection& connection) {
   loop_.dispose(std::unique_ptr<Disposable>(&connection));
 }
 
+void Edge::replace(Connection& connection, std::unique_ptr<Connection> successor) {
+  connections_.push_back(*successor.release());
+  connections_.erase(connections_.iterator_to(connection));
+  loop_.dispose(std::unique_ptr<Disposable>(&connection));
+}
+
 // Often enough that every limit of time is met within a quarter of it.
 Millis Edge::sweep_period() const {
   const EdgeOptions& o = options();

@@ -78,6 +78,8 @@ class Edge final : public StreamAcceptor, private Timer {
   void add(std::unique_ptr<Connection> connection);
   // Frees it at the turn's end.
   void remove(Connection& connection);
+  // The successor carries on with the same peer: one connection before and after, for all who count.
+  void replace(Connection& connection, std::unique_ptr<Connection> successor);
 
   const EdgeOptions& options() const { return shared_.options; }
   const Origins& origins() const { return shared_.origins; }

@@ -317,7 +317,8 @@ void HttpConnection::open_stream(HttpResponse head, StreamOptions options, OpenD
   if (head_only) return answered({});
   auto made = std::make_unique<EventStream>(edge_, release_stream(), chunked, options.quiet_time);
   EventStream& event_stream = *made;
-  edge_.add(std::move(made));
+  state_ = State::kHandedOver;
+  edge_.replace(*this, std::move(made));
   event_stream.open(std::move(open), std::string_view(out_).substr(out_sent_));
   hand_over(event_stream);
 }
@@ -356,7 +357,8 @@ void HttpConnection::accept_websocket(WebSocketAcceptance acceptance, OpenDialog
                                     .ping_interval = acceptance.ping_interval,
                                     .idle_time = acceptance.idle_time});
   WebSocketConnection& websocket = *made;
-  edge_.add(std::move(made));
+  state_ = State::kHandedOver;
+  edge_.replace(*this, std::move(made));
   websocket.open(std::move(open), std::string_view(out_).substr(out_sent_));
   hand_over(websocket);
 }
@@ -368,8 +370,6 @@ std::unique_ptr<Stream> HttpConnection::release_stream() {
 }
 
 void HttpConnection::hand_over(StreamHandler& next) {
-  state_ = State::kHandedOver;
-  edge_.remove(*this);
   next_ = &next;
   if (consuming_) return;
   std::string held = std::exchange(held_, {});

@@ -44,6 +44,28 @@ TEST_F(WebSocketConnectionTest, TheHandshakeComesFirstAndWhatFollowsTheRequestIs
   EXPECT_THAT(other.dialog->messages, ElementsAre("text a", "text b"));
 }
 
+// Other loops refuse connections by this count.
+TEST_F(WebSocketConnectionTest, AConnectionIsCountedOnceAlsoWhileItBecomesAWebSocket) {
+  EdgeWorld other;
+  std::size_t counted = 0;
+  other.edge->router().add("GET", "/hello", [&](ExchangePtr exchange) {
+    exchange->accept_websocket({}, [&](Link& link) {
+      counted = other.shared.connections.load();
+      return other.make_dialog(link);
+    });
+  });
+  std::string request = EdgeWorld::handshake();
+  request.replace(5, 2, "hello");
+  const auto early = other.connect();
+  early->send(request);
+  EXPECT_EQ(counted, 1u);
+  other.loop.settle();
+  EXPECT_EQ(other.shared.connections.load(), 1u);
+  early->end();
+  other.loop.settle();
+  EXPECT_EQ(other.shared.connections.load(), 0u);
+}
+
 TEST_F(WebSocketConnectionTest, WhatTheDialogSaysAtOnceComesBehindTheHandshake) {
   EdgeWorld other;
   other.edge->router().add("GET", "/hello", [&](ExchangePtr exchange) {
