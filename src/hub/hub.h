@@ -41,7 +41,7 @@ struct HubOptions {
   std::size_t outbox_memory_bytes = 256u << 20;
   std::size_t outbox_bytes_hungry = 16 << 10;
   // Publications replayed when a client recovers; a client that missed more is told that it did not recover. Under one
-  // subscription to several channels at most Join::kAtOnceMax, of all together.
+  // subscription to several channels at most Join::kOfEachMax of each, and Join::kAtOnceMax of all.
   std::size_t recover_publications_max = 1'000'000;
   // Of one channel, read at once; the next when the client has taken these.
   std::size_t recover_page_max = 1000;

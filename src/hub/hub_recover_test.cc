@@ -148,6 +148,36 @@ TEST(Recover, MoreThanTheLimitsIsNotPromised) {
   EXPECT_EQ(from_b, 20) << "the newest, of all channels together";
 }
 
+// All pages of a wide subscription are in memory until the last is there: one client must not choose how much that is.
+TEST(Recover, AWideSubscriptionReadsNoMoreOfEachChannelThanItMay) {
+  class Counting final : public ForwardingEngine {
+   public:
+    using ForwardingEngine::ForwardingEngine;
+    void history(HistoryQuery query, UniqueFunction<void(Result<HistoryPage>)> done) override {
+      most = std::max(most, query.count_max);
+      ForwardingEngine::history(std::move(query), std::move(done));
+    }
+    std::size_t most = 0;
+  };
+  World world({.loops = 1, .history = 5000});
+  for (int i = 0; i < 1500; ++i) world.publish("a:" + std::to_string(i % 3 == 0 ? 1 : 2), "x");
+  Counting counting(world.memory);
+  Hub hub(counting, world.clock, world.policy, {});
+  ManualLoop loop;
+  Shard& shard = hub.add_shard(loop);
+  LineEncoding encoding;
+  FakeClient client(shard, encoding);
+  client.subscribe(tree("a"), Known{});
+  EXPECT_TRUE(client.subscribed[0].second->recovered);
+  EXPECT_EQ(counting.most, Join::kOfEachMax);
+  for (int i = 0; i < 600; ++i)
+    world.memory.publish(Draft{.channel = "a:2", .event = "e", .payload = Bytes::copy_of("x")}, [](auto) {});
+  FakeClient late(shard, encoding);
+  late.subscribe(tree("a"), Known{});
+  EXPECT_FALSE(late.subscribed[0].second->recovered);
+  EXPECT_EQ(counting.most, Join::kOfEachMax);
+}
+
 TEST(Recover, AClockThatJumpsBackDoesNotTurnTheOrderRound) {
   World world({.loops = 1});
   for (int i = 0; i < 6; ++i) {

@@ -30,6 +30,8 @@ struct Join {
   static constexpr std::size_t kHeldMax = 10'000;
   // Publications of several channels that are read at once.
   static constexpr std::size_t kAtOnceMax = 10'000;
+  // Of each of them: a page is in memory until all are there.
+  static constexpr std::size_t kOfEachMax = 1000;
   // Overlapping subscriptions that ended meanwhile; beyond it likewise.
   static constexpr std::size_t kCoversMax = 256;
 

@@ -125,9 +125,9 @@ void Shard::read_pages(JoinId join_id, std::vector<std::string> channels) {
     HistoryQuery query{.channel = std::move(channel), .since = std::nullopt, .count_max = 0};
     bool from_start = false;
     if (join.options.recover) {
-      const bool one = join.options.selector.kind == Selector::Kind::kExact && !join.at_once;
-      query.count_max =
-          std::min(hub_.options().recover_publications_max, one ? hub_.options().recover_page_max : Join::kAtOnceMax);
+      const bool one = join.options.selector.kind == Selector::Kind::kExact;
+      const std::size_t most = !one ? Join::kOfEachMax : join.at_once ? Join::kAtOnceMax : hub_.options().recover_page_max;
+      query.count_max = std::min(hub_.options().recover_publications_max, most);
       const auto& known = *join.options.recover;
       const auto position =
           std::find_if(known.begin(), known.end(), [&](const ChannelPosition& p) { return p.channel == query.channel; });

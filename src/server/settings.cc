@@ -423,8 +423,8 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
           FIELD(limits.recover_publications_max), {0, 1'000'000'000'000},
           {"limits", "recover_publications_max",
            "Publications that one recovery may bring, as fast as the client takes them; when more were missed it brings so "
-           "many and says that it has not recovered. Under a subscription that hears several channels at most 10 000, of "
-           "all together."}),
+           "many and says that it has not recovered. Under a subscription that hears several channels at most 1 000 of "
+           "each, and 10 000 of all."}),
       count<S>(
           FIELD(limits.batch_max), {1, 100'000},
           {"limits", "batch_max",
