@@ -11,9 +11,10 @@ LogChannelPtr LogChannels::find(std::string_view name) {
   return found->second;
 }
 
-LogChannelPtr LogChannels::add(const LogChannelPtr& channel) {
+LogChannelPtr LogChannels::add(const LogChannelPtr& channel, std::optional<std::uint64_t> dropped) {
   Stripe& stripe = stripe_of(channel->name);
   const std::lock_guard lock(stripe.mutex);
+  if (dropped && stripe.dropped != *dropped) return nullptr;
   const auto [place, is_new] = stripe.channels.emplace(channel->name, channel);
   if (is_new) count_.fetch_add(1, std::memory_order_relaxed);
   return place->second;
@@ -24,7 +25,6 @@ void LogChannels::drop(const LogChannel& channel) {
   const std::lock_guard lock(stripe.mutex);
   const auto found = stripe.channels.find(channel.name);
   if (found == stripe.channels.end() || found->second.get() != &channel) return;
-  found->second->removed = true;
   stripe.channels.erase(found);
   ++stripe.dropped;
   count_.fetch_sub(1, std::memory_order_relaxed);

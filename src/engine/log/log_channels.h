@@ -10,6 +10,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -41,7 +42,6 @@ struct LogChannel {
   // Under the stripe's mutex.
   std::uint64_t shown_top;
   std::uint64_t shown_oldest;
-  bool removed = false;
   bool used = true;  // Since the last look for what to drop.
 };
 using LogChannelPtr = std::shared_ptr<LogChannel>;
@@ -62,8 +62,9 @@ class LogChannels {
 
   // Null: not known here.
   LogChannelPtr find(std::string_view name);
-  // The entry that is there already stays, and is returned.
-  LogChannelPtr add(const LogChannelPtr& channel);
+  // The entry that is there already stays, and is returned. Null: entries were dropped since there were `dropped` of them, so
+  // what this one was made from may be what was there before it was used and dropped.
+  LogChannelPtr add(const LogChannelPtr& channel, std::optional<std::uint64_t> dropped = std::nullopt);
   void drop(const LogChannel& channel);
   // Drops entries of one stripe that were not used since the last call for it.
   void drop_unused(std::size_t index);

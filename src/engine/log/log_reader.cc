@@ -70,30 +70,22 @@ Result<LogChannelPtr> LogReader::load(const std::string& name) {
       // It was made since, or is not there.
       return channels_.find(name);
     }
-    auto channel = std::make_shared<LogChannel>(name, **record, rule_for_(name));
-    {
-      const std::lock_guard lock(stripe.mutex);
-      // Dropped meanwhile: what was read may be what it was before it was used and dropped.
-      if (stripe.dropped != dropped) continue;
-    }
-    return channels_.add(channel);
+    const auto channel = std::make_shared<LogChannel>(name, **record, rule_for_(name));
+    if (LogChannelPtr added = channels_.add(channel, dropped)) return added;
   }
 }
 
 Result<std::optional<LogReader::Shown>> LogReader::shown(const std::string& name) {
-  Result<LogChannelPtr> loaded = load(name);
-  if (!loaded) return loaded.error();
-  if (*loaded == nullptr) return std::optional<Shown>();
-  Shown shown;
-  {
-    const std::lock_guard lock(channels_.stripe_of(name).mutex);
-    const LogChannel& channel = **loaded;
-    if (channel.removed) return std::optional<Shown>();
-    shown = {.number = channel.number,
-             .top = {.epoch = channel.epoch, .offset = channel.shown_top},
-             .oldest = std::min(channel.shown_oldest, channel.shown_top + 1)};
+  std::optional<Shown> found = shown_at_hand(name);
+  // An entry that is dropped before it is looked at is loaded again, or is not there any more.
+  while (!found) {
+    const Result<LogChannelPtr> loaded = load(name);
+    if (!loaded) return loaded.error();
+    if (*loaded == nullptr) return std::optional<Shown>();
+    found = shown_at_hand(name);
   }
-  const HistoryRule& rule = (*loaded)->rule;
+  Shown& shown = *found;
+  const HistoryRule rule = rule_for_(name);
   if (rule.count_max > 0 && shown.top.offset >= rule.count_max) {
     shown.oldest = std::max(shown.oldest, shown.top.offset - rule.count_max + 1);
   }
@@ -103,7 +95,7 @@ Result<std::optional<LogReader::Shown>> LogReader::shown(const std::string& name
     if (!young) return young.error();
     shown.oldest = *young;
   }
-  return std::optional(shown);
+  return found;
 }
 
 std::optional<HistoryPage> LogReader::page_at_hand(const HistoryQuery& query) {
