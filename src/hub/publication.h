@@ -91,6 +91,10 @@ struct Publication {
 };
 using PublicationPtr = boost::intrusive_ptr<const Publication>;
 
+// The draft made whole but for what its engine decides: position, time and id. Nothing but the idempotency key stays in the
+// draft.
+std::unique_ptr<Publication> publication_of(Draft&& draft);
+
 // What the publisher is told.
 struct Receipt {
   std::optional<Position> position;

@@ -19,6 +19,10 @@ std::uint64_t erase_from(const HistoryRule& rule) {
   return std::clamp<std::uint64_t>(rule.count_max / 8, 16, 65'536);
 }
 
+std::string key_of(const std::string& channel, const std::string& key) {
+  return channel + '\0' + key;
+}
+
 bool wants_sync(const LogWork& work) {
   if (const auto* publish = std::get_if<LogPublish>(&work)) return publish->rule.durability == Durability::kSync;
   return std::get<LogStateChange>(work).synced;
@@ -181,24 +185,14 @@ void LogWriter::make(LogPublish& publish) {
   if (record.count() == 0) record.oldest_ms = record.last_ms;
   ++record.top.offset;
 
-  auto made = std::make_unique<Publication>();
-  std::string key;
-  if (!draft.idempotency_key.empty()) key = draft.channel + '\0' + draft.idempotency_key;
-  made->channel = std::move(draft.channel);
+  std::unique_ptr<Publication> made = publication_of(std::move(draft));
   made->position = record.top;
   made->time_ms = record.last_ms;
   made->id = publication_id(record.top, ids_.next_u64());
-  made->event = std::move(draft.event);
-  made->payload = std::move(draft.payload);
-  made->format = draft.format;
-  made->identity = std::move(draft.identity);
-  made->publisher_session = draft.publisher_session;
-  made->to_others = draft.to_others;
-  made->tags = std::move(draft.tags);
   const Receipt receipt{.position = made->position, .id = made->id, .time_ms = made->time_ms};
-  if (!key.empty()) {
+  if (!draft.idempotency_key.empty()) {
     batch_.put_key(made->channel, draft.idempotency_key, receipt);
-    keys_.emplace(std::move(key), receipt);
+    keys_.emplace(key_of(made->channel, draft.idempotency_key), receipt);
   }
   batch_.put_publication(record.number, *made, record.bytes_ever, store_.run());
   record.bytes_ever += log_bytes(*made);
@@ -210,7 +204,7 @@ void LogWriter::make(LogPublish& publish) {
 Result<std::optional<Receipt>> LogWriter::earlier_receipt(const Draft& draft) {
   if (draft.idempotency_key.empty()) return std::optional<Receipt>();
   std::optional<Receipt> found;
-  if (const auto here = keys_.find(draft.channel + '\0' + draft.idempotency_key); here != keys_.end()) {
+  if (const auto here = keys_.find(key_of(draft.channel, draft.idempotency_key)); here != keys_.end()) {
     found = here->second;
   } else {
     Result<std::optional<Receipt>> stored = store_.receipt(draft.channel, draft.idempotency_key);

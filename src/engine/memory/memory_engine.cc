@@ -76,16 +76,8 @@ Result<Receipt> MemoryEngine::publish_locked(Stripe& stripe, Draft& draft) {
     if (log == nullptr) return Error{ErrorKind::kLimit, "too many channels keep history; try again later or raise the limit"};
   }
 
-  auto publication = std::make_unique<Publication>();
-  publication->channel = std::move(draft.channel);
+  std::unique_ptr<Publication> publication = publication_of(std::move(draft));
   publication->time_ms = log == nullptr ? now_ms : std::max(now_ms, log->last_publish_ms);
-  publication->event = std::move(draft.event);
-  publication->payload = std::move(draft.payload);
-  publication->format = draft.format;
-  publication->identity = std::move(draft.identity);
-  publication->publisher_session = draft.publisher_session;
-  publication->to_others = draft.to_others;
-  publication->tags = std::move(draft.tags);
   if (log != nullptr) {
     ++log->top.offset;
     log->last_publish_ms = publication->time_ms;
