@@ -3,8 +3,6 @@
 
 #include <atomic>
 #include <future>
-#include <map>
-#include <mutex>
 #include <set>
 #include <thread>
 
@@ -12,23 +10,12 @@
 #include "engine/log/log_engine.h"
 #include "engine/memory/hub_double.h"
 #include "engine/memory/memory_engine.h"
+#include "hub/engine_double.h"
 
 namespace carillon {
 namespace {
 
 enum class Kind { kMemory, kLog, kLogWithThreads };
-
-class Heard final : public EngineEvents {
- public:
-  void on_publication(const PublicationPtr& publication) override {
-    const std::lock_guard lock(mutex_);
-    by_channel[publication->channel].push_back(publication);
-  }
-  std::map<std::string, std::vector<PublicationPtr>> by_channel;
-
- private:
-  std::mutex mutex_;
-};
 
 struct Settings {
   std::int64_t idempotency_ms = 60'000;
@@ -124,7 +111,7 @@ class EngineContract : public testing::TestWithParam<Kind> {
   using Texts = std::vector<std::string>;
   FixedClock clock_;
   SeededRandom random_{1};
-  Heard heard_;
+  HeardEvents heard_;
   SimulatedDisk disk_{1};
   std::unique_ptr<MemoryEngine> memory_;
   std::unique_ptr<LogEngine> log_;

@@ -1,6 +1,8 @@
-// Hands everything on to another engine: what tests derive from to change one thing.
+// For tests of engines and of who uses them.
 #pragma once
 
+#include <map>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +11,20 @@
 
 namespace carillon {
 
+// Keeps all that it hears, by channel.
+class HeardEvents final : public EngineEvents {
+ public:
+  void on_publication(const PublicationPtr& publication) override {
+    const std::lock_guard lock(mutex_);
+    by_channel[publication->channel].push_back(publication);
+  }
+  std::map<std::string, std::vector<PublicationPtr>> by_channel;
+
+ private:
+  std::mutex mutex_;
+};
+
+// Hands everything on to another engine: what tests derive from to change one thing.
 class ForwardingEngine : public Engine {
  public:
   explicit ForwardingEngine(Engine& inner) : inner_(inner) {}

@@ -3,27 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <map>
-#include <mutex>
 #include <set>
 #include <thread>
 
 #include "engine/memory/hub_double.h"
+#include "hub/engine_double.h"
 
 namespace carillon {
 namespace {
-
-class Heard final : public EngineEvents {
- public:
-  void on_publication(const PublicationPtr& publication) override {
-    const std::lock_guard lock(mutex_);
-    by_channel[publication->channel].push_back(publication);
-  }
-  std::map<std::string, std::vector<PublicationPtr>> by_channel;
-
- private:
-  std::mutex mutex_;
-};
 
 class MemoryEngineTest : public testing::Test {
  protected:
@@ -67,7 +54,7 @@ class MemoryEngineTest : public testing::Test {
   using Offsets = std::vector<std::uint64_t>;
   FixedClock clock_;
   SeededRandom random_{1};
-  Heard heard_;
+  HeardEvents heard_;
   std::unique_ptr<MemoryEngine> engine_;
 };
 
