@@ -19,17 +19,30 @@
 
 #include "base/unique_function.h"
 #include "carillon/result.h"
+#include "hub/node_directory.h"
 #include "hub/presence_store.h"
 #include "hub/publication.h"
+#include "hub/selector.h"
 #include "hub/state_store.h"
 
 namespace carillon {
+
+// Whether this node hears what others publish.
+enum class Continuity : std::uint8_t {
+  kOk,        // It does, and has heard all there was.
+  kDegraded,  // It cannot now: what is published elsewhere comes later, or is told as lost.
+  kReset,     // It does again, but on channels that keep no history publications may have been missed. kOk follows at once.
+};
 
 // Hears every publication of the channels this node has interest in. Called in each channel's order, on any thread;
 // must not block and must not call the engine back.
 class EngineEvents {
  public:
   virtual void on_publication(const PublicationPtr& publication) = 0;
+  // Publications of the channel, which keeps history, will never be heard here: they were dropped before they could be read, or
+  // the epoch is another. Called at their place in the channel's order. `count`: how many; 0: not known.
+  virtual void on_gap(const std::string& channel, std::uint64_t count) = 0;
+  virtual void on_continuity(Continuity continuity) = 0;
 
  protected:
   ~EngineEvents() = default;
@@ -83,6 +96,14 @@ class Engine {
   // Who hears publications. Set once, before anything is published.
   virtual void set_events(EngineEvents& events) = 0;
 
+  // What this node wants to hear. An engine of several nodes hands out only what somebody wants; others hand out everything,
+  // and need not be told. Calls are counted: what was added twice is wanted until it was removed twice. A page that is asked
+  // for after a channel was added is answered when the channel is heard, so that nothing falls between; when it cannot be heard
+  // now, the answer is kUnavailable.
+  virtual bool wants_interest() const { return false; }
+  virtual void add_interest(const Selector& /*selector*/) {}
+  virtual void remove_interest(const Selector& /*selector*/) {}
+
   // Errors: kUnavailable, kLimit (memory or disk is full).
   virtual void publish(Draft draft, UniqueFunction<void(Result<Receipt>)> done) = 0;
   virtual void history(HistoryQuery query, UniqueFunction<void(Result<HistoryPage>)> done) = 0;
@@ -97,6 +118,8 @@ class Engine {
 
   virtual PresenceStore& presence() = 0;
   virtual StateStore& state() = 0;
+  // Null: there is one node.
+  virtual NodeDirectory* nodes() { return nullptr; }
 };
 
 }  // namespace carillon

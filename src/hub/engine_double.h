@@ -18,7 +18,17 @@ class HeardEvents final : public EngineEvents {
     const std::lock_guard lock(mutex_);
     by_channel[publication->channel].push_back(publication);
   }
+  void on_gap(const std::string& channel, std::uint64_t count) override {
+    const std::lock_guard lock(mutex_);
+    gaps.emplace_back(channel, count);
+  }
+  void on_continuity(Continuity continuity) override {
+    const std::lock_guard lock(mutex_);
+    continuities.push_back(continuity);
+  }
   std::map<std::string, std::vector<PublicationPtr>> by_channel;
+  std::vector<std::pair<std::string, std::uint64_t>> gaps;
+  std::vector<Continuity> continuities;
 
  private:
   std::mutex mutex_;
@@ -30,6 +40,9 @@ class ForwardingEngine : public Engine {
   explicit ForwardingEngine(Engine& inner) : inner_(inner) {}
 
   void set_events(EngineEvents& events) override { inner_.set_events(events); }
+  bool wants_interest() const override { return inner_.wants_interest(); }
+  void add_interest(const Selector& selector) override { inner_.add_interest(selector); }
+  void remove_interest(const Selector& selector) override { inner_.remove_interest(selector); }
   void publish(Draft draft, UniqueFunction<void(Result<Receipt>)> done) override {
     inner_.publish(std::move(draft), std::move(done));
   }
@@ -49,6 +62,7 @@ class ForwardingEngine : public Engine {
   }
   PresenceStore& presence() override { return inner_.presence(); }
   StateStore& state() override { return inner_.state(); }
+  NodeDirectory* nodes() override { return inner_.nodes(); }
 
  protected:
   Engine& inner_;
