@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/redis/redis_slots.h"
+#include "os/certificates_double.h"
 #include "server/redis_world.h"
 
 namespace carillon {
@@ -229,6 +230,40 @@ TEST(RedisServersTest, AWrongPasswordIsToldAsSuch) {
   options.password.clear();
   RedisWorld world(options);
   EXPECT_NE(world.text({"GET", "a"}).find("NOAUTH"), std::string::npos);
+}
+
+TEST(RedisServersTest, RedisIsSpokenToUnderTls) {
+  const CertificateAuthority authority, other;
+  const auto certificate = authority.issue("DNS:redis.example");
+  const auto mine = authority.issue("DNS:me");
+  RedisProcess redis({.password = "secret",
+                      .arguments = {"--tls-cert-file", certificate->certificate.path(), "--tls-key-file",
+                                    certificate->key.path(), "--tls-ca-cert-file", authority.file()},
+                      .tls = true});
+  RedisOptions options = options_for({{.host = "127.0.0.1", .port = redis.tls_port()}});
+  options.password = "secret";
+  options.wait_max = Millis{300};
+  options.tls = DialTls{.ca_file = authority.file()};
+  {
+    RedisWorld world(options);
+    EXPECT_NE(world.text({"GET", "a"}).find("certificate is refused: IP address mismatch"), std::string::npos);
+  }
+  options.tls->server_name = "redis.example";
+  options.tls->ca_file = other.file();
+  {
+    RedisWorld world(options);
+    EXPECT_NE(world.text({"GET", "a"}).find("certificate is refused: "), std::string::npos);
+  }
+  options.tls->ca_file = authority.file();
+  options.wait_max = Millis{30'000};
+  RedisWorld world(options);
+  EXPECT_EQ(ask_at_once(world, 1'000, [](int) { return std::vector<std::string>{"INCR", "n"}; }), numbers_to(1'000));
+  EXPECT_EQ(world.text({"SET", "big", std::string(5 << 20, 'x')}), "OK");
+  EXPECT_EQ(world.text({"GET", "big"}).size(), 5u << 20);
+  Listening listening(world);
+  ASSERT_TRUE(listening.channel("c"));
+  redis.command({"PUBLISH", "c", "there"});
+  listening.until_heard("c=there");
 }
 
 // ---- a server that comes and goes ----
@@ -690,8 +725,7 @@ TEST(RedisClusterTest, AReplicaTakesOverFromAMasterThatDied) {
   ASSERT_TRUE(listening.channel(keys[2]));
   ASSERT_EQ(world.text({"SET", keys[2], "1"}), "OK");
   wait_until_redis("the replica has it", [&] {
-    return std::any_of(cluster.servers().begin(), cluster.servers().end(), [](const auto&) { return true; }) &&
-           cluster[2].info("connected_slaves") == "1" && cluster[5].info("master_link_status") == "up" &&
+    return cluster[2].info("connected_slaves") == "1" && cluster[5].info("master_link_status") == "up" &&
            RedisWorld::describe(cluster[2].command({"WAIT", "1", "100"})) == "1";
   });
   cluster[2].kill();

@@ -120,9 +120,9 @@ TEST(RespReaderTest, LengthsThatAreOnlyAnnouncedAreBorne) {
   EXPECT_EQ(read("$9223372036854775807\r\n"), "broken");
 }
 
-// If each byte led to another look at what is held, this would take hours.
+// If each byte led to another look at what is held, this would take minutes.
 TEST(RespReaderTest, AStringThatComesByteForByteIsReadOnce) {
-  const std::size_t size = 4 << 20;
+  const std::size_t size = 1 << 20;
   RespReader reader;
   reader.feed("*2\r\n$" + std::to_string(size) + "\r\n");
   for (std::size_t i = 0; i < size; ++i) {
