@@ -58,16 +58,15 @@ class TcpDialerTest : public ::testing::Test, public StreamAcceptor {
   std::string dial(const std::string& host, std::uint16_t port, Millis timeout = Millis{20'000}) {
     std::promise<std::string> dialed;
     threads_[0].post([&] {
-      bool inside = true;
+      dialing_ = true;
       attempt_ = dialer_.dial({.host = host, .port = port, .tls = {}}, timeout, [&](Result<std::unique_ptr<Stream>> result) {
-        EXPECT_FALSE(inside) << "answered inside the call";
+        EXPECT_FALSE(dialing_) << "answered inside the call";
         if (!result) return dialed.set_value(result.error().text);
         stream = std::move(*result);
         stream->set_handler(heard);
         dialed.set_value("");
       });
-      inside = false;
-      threads_[0].post([] {});
+      dialing_ = false;
     });
     return dialed.get_future().get();
   }
@@ -88,6 +87,7 @@ class TcpDialerTest : public ::testing::Test, public StreamAcceptor {
   Threads threads_{1};
   TcpDialer dialer_{threads_[0]};
   std::unique_ptr<DialAttempt> attempt_;
+  bool dialing_ = false;  // Inside a call of dial.
   std::unique_ptr<Stream> stream, accepted;
   Hears heard, heard_there;
 

@@ -536,10 +536,12 @@ RedisServers::Master& RedisServers::master_at(const RedisOptions::Server& server
   return master;
 }
 
-// Without a cluster: where the pipe has found a master.
+// Without a cluster: where the pipe has found a master. That may be another one behind the same address.
 void RedisServers::start_hearing(Master& master) {
   const RedisOptions::Server server = master.pipe->link().server();
-  if (master.hearing->link().is_started() && master.server == server) return;
+  const RedisLink& hearing = master.hearing->link();
+  const bool same = master.server == server && (!hearing.is_up() || hearing.run_id() == master.pipe->link().run_id());
+  if (hearing.is_started() && same) return;
   master.server = server;
   master.hearing->start(server);
 }

@@ -365,6 +365,23 @@ TEST(RedisServersTest, AMasterThatTakesNoWritesAnyMoreIsLeft) {
   listening.until_heard("c=there");
 }
 
+TEST(RedisServersTest, AnAddressThatLeadsToAnotherRedisIsFollowedByItsSubscriptions) {
+  RedisProcess first, second;
+  RedisWorld world(options_for({first.server()}));
+  Listening listening(world);
+  ASSERT_TRUE(listening.channel("c"));
+  ASSERT_EQ(world.text({"SET", "a", "1"}), "OK");
+  listening.until_heard("hearing");
+  world.on_loop([&] { world.dialer().redirect(first.port(), second.port()); });
+  first.command({"CLIENT", "KILL", "TYPE", "normal"});
+  wait_until_redis("the other is used", [&] { return world.text({"SET", "b", "2"}) == "OK"; });
+  EXPECT_EQ(second.text({"GET", "b"}), "2");
+  listening.until_heard("hearing", 2);
+  EXPECT_EQ(listening.story(), "hearing deaf hearing");
+  second.command({"PUBLISH", "c", "there"});
+  listening.until_heard("c=there");
+}
+
 TEST(RedisServersTest, WhatRedisCannotServeWhileItLoadsIsAskedAgain) {
   RedisProcess redis(
       {.append_only = true, .arguments = {"--enable-debug-command", "yes", "--loading-process-events-interval-bytes", "1024"}});
