@@ -28,7 +28,8 @@ class RedisSubscriber {
   virtual void on_message(std::size_t master, std::string_view channel, std::string_view message) = 0;
   // Messages of this master can be missed from now on (its subscription connection, or the master, was lost).
   virtual void on_deaf(std::size_t master) = 0;
-  // All channels and patterns wanted are subscribed to there (again): nothing published from now on is missed.
+  // All channels and patterns wanted are subscribed to there (again): nothing published from now on is missed. Who subscribes
+  // to its first is told of the masters that are heard already, once that is subscribed to.
   virtual void on_hearing(std::size_t master) = 0;
 
  protected:

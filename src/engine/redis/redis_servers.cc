@@ -332,9 +332,11 @@ void RedisServers::unsubscribe_pattern(const std::string& pattern, RedisSubscrib
 }
 
 void RedisServers::add_name(RedisNameKind kind, const std::string& name, RedisSubscriber& subscriber, Subscribed subscribed) {
+  const bool newcomer = !subscribers_.knows(subscriber);
   const bool first = subscribers_.add(kind, name, subscriber);
   RedisSubscribers::Wanted& wanted = *subscribers_.find(kind, name);
   if (first) want(kind, name, wanted);
+  if (newcomer) introduce(subscriber);
   if (!subscribed) return;
   if (is_subscribed(kind, name, wanted)) {
     return answer_later([subscribed = std::move(subscribed)]() mutable { subscribed({}); });
@@ -347,12 +349,29 @@ void RedisServers::add_name(RedisNameKind kind, const std::string& name, RedisSu
   keep_watch();
 }
 
+// Tells it of the masters that are heard already, behind what it subscribes to in this turn.
+void RedisServers::introduce(RedisSubscriber& subscriber) {
+  for (const std::unique_ptr<Master>& master : masters_) {
+    if (!master || !master->hearing->is_hearing()) continue;
+    const Newcomer newcomer{.subscriber = &subscriber, .master = master->index};
+    newcomers_.push_back(newcomer);
+    Heard heard = [this, newcomer](const Result<void>& heard_so_far) {
+      if (std::erase(newcomers_, newcomer) > 0 && heard_so_far) newcomer.subscriber->on_hearing(newcomer.master);
+    };
+    master->hearing->after_heard(heard);
+    ask_for_work();
+  }
+}
+
 void RedisServers::remove_name(RedisNameKind kind, const std::string& name, RedisSubscriber& subscriber) {
   RedisSubscribers::Wanted* const wanted = subscribers_.find(kind, name);
   if (wanted == nullptr) return;
   const std::optional<std::size_t> home = wanted->home;
   std::vector<RedisSubscribers::Waiter> left;
-  if (!subscribers_.remove(kind, name, subscriber, left)) return;
+  const bool unwanted = subscribers_.remove(kind, name, subscriber, left);
+  if (!subscribers_.knows(subscriber))
+    std::erase_if(newcomers_, [&](const Newcomer& each) { return each.subscriber == &subscriber; });
+  if (!unwanted) return;
   for (const std::unique_ptr<Master>& master : masters_) {
     if (master && (kind == RedisNameKind::kPattern || home == master->index)) master->hearing->leave(kind, name);
   }
@@ -452,6 +471,7 @@ void RedisServers::on_subscribed(RedisHearing&, RedisNameKind kind, std::string_
 
 void RedisServers::on_hearing(RedisHearing& hearing) {
   const std::size_t index = master_with(hearing).index;
+  std::erase_if(newcomers_, [index](const Newcomer& each) { return each.master == index; });
   subscribers_.tell_all([index](RedisSubscriber& subscriber) { subscriber.on_hearing(index); });
 }
 

@@ -410,6 +410,23 @@ TEST(RedisServersTest, AMessageIsHeardFromTheConfirmationOn) {
   EXPECT_EQ(listening.story().find("other"), std::string::npos);
 }
 
+TEST(RedisServersTest, WhoSubscribesLaterIsToldThatRedisIsHeard) {
+  RedisProcess redis;
+  RedisWorld world(options_for({redis.server()}));
+  Listening first(world), later(world), gone(world);
+  ASSERT_TRUE(first.channel("c"));
+  first.until_heard("hearing");
+  world.on_loop([&] {
+    world.client().subscribe("gone", gone.subscriber(), {});
+    world.client().unsubscribe("gone", gone.subscriber());
+  });
+  ASSERT_TRUE(later.channel("d"));
+  later.until_heard("hearing");
+  ASSERT_TRUE(later.channel("e"));
+  ASSERT_TRUE(world.after_heard("e"));
+  EXPECT_EQ(first.story() + "," + later.story() + "," + gone.story(), "hearing,hearing,");
+}
+
 TEST(RedisServersTest, SubscriptionsAreCountedAndEndWithTheLast) {
   RedisProcess redis;
   RedisWorld world(options_for({redis.server()}));
