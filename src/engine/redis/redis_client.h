@@ -45,7 +45,7 @@ class RedisClient {
   //
   // Errors: kUnavailable: it was not sent within the limit of time, or the connection was lost before its answer, in which case
   // it may have been executed (the text says so); kLimit: too much waits. What Redis itself answers, errors included, is the
-  // value.
+  // value. Who does not care passes no completion.
   using Replied = UniqueFunction<void(Result<RespValue>)>;
   virtual void send(std::string_view key, RespCommand command, Replied done) = 0;
   // To each master; the answers in the order of the masters, or the first error.

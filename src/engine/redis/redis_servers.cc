@@ -88,6 +88,7 @@ RedisRequest RedisServers::make_request(std::uint16_t slot, Replied done) {
 void RedisServers::accept(RedisRequest request) {
   const std::size_t bytes = request.bytes() + kRequestOverhead;
   if (waiting_ >= options_.waiting_max || waiting_bytes_ + bytes > options_.waiting_bytes_max) {
+    if (!request.done) return;
     return answer_later([done = std::move(request.done)]() mutable {
       done(Error{ErrorKind::kLimit, "too much waits for Redis already"});
     });
@@ -116,7 +117,7 @@ void RedisServers::transmit(Master& master, RedisRequest request) {
 void RedisServers::finish(RedisRequest request, Result<RespValue> result) {
   --waiting_;
   waiting_bytes_ -= request.bytes() + kRequestOverhead;
-  request.done(std::move(result));
+  if (request.done) request.done(std::move(result));
 }
 
 void RedisServers::on_pipe_up(RedisPipe& pipe) {

@@ -201,6 +201,19 @@ TEST(RedisServersTest, TooMuchThatWaitsIsRefused) {
   EXPECT_EQ(world.text({"INCR", "n"}), "11") << "what was answered counts no more";
 }
 
+TEST(RedisServersTest, WhatNobodyWaitsForIsDoneAndCountsNoMore) {
+  RedisProcess redis;
+  RedisOptions options = options_for({redis.server()});
+  options.waiting_max = 10;
+  RedisWorld world(options);
+  for (int round = 0; round < 3; ++round) {
+    world.on_loop([&] {
+      for (int i = 0; i < 9; ++i) world.client().send("n", {"INCR", "n"}, {});
+    });
+    ASSERT_EQ(world.text({"GET", "n"}), std::to_string(9 * (round + 1)));
+  }
+}
+
 TEST(RedisServersTest, AUserWithAPasswordAndADatabaseIsServed) {
   RedisProcess redis({.password = "secret"});
   redis.command({"ACL", "SETUSER", "alice", "on", ">hers", "~*", "&*", "+@all"});
