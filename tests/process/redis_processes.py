@@ -16,10 +16,21 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+BUS = 10000  # Masters of a cluster speak to each other at their port and this.
+
+
+def free_port(with_bus=False):
+    while True:
+        with socket.socket() as probe, socket.socket() as bus:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+            if not with_bus:
+                return port
+            try:
+                bus.bind(("127.0.0.1", port + BUS))
+                return port
+            except (OSError, OverflowError):
+                continue
 
 
 class RedisError(Exception):
@@ -48,7 +59,7 @@ class RedisServer:
     """One redis-server on a port of its own. Without `keep` it forgets all it had when it ends."""
 
     def __init__(self, *options, keep=False):
-        self.port, self.options, self.keep = free_port(), options, keep
+        self.port, self.options, self.keep = free_port("--cluster-enabled" in options), options, keep
         self.folder = tempfile.mkdtemp(prefix="carillon-redis-")
         self.process = None
         self.start()
