@@ -47,6 +47,8 @@ class GroupHome final : public TurnEnd {
   void inspect(const GroupName& name, UniqueFunction<void(Result<GroupInfo>)> done);
   void remove(const GroupName& name, UniqueFunction<void(Result<void>)> done);
   void on_news(const std::string& channel);
+  // As QueueGroups::look_again.
+  void look_again(const std::string& channel);
 
   void on_turn_end() override;
 
