@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -35,10 +36,10 @@ class RedisWorld {
 
   // Runs it on the loop and waits for its end.
   template <class Act>
-  auto on_loop(Act act) {
-    std::promise<decltype(act())> ended;
+  std::invoke_result_t<Act&> on_loop(Act act) {
+    std::promise<std::invoke_result_t<Act&>> ended;
     loop_->post([&] {
-      if constexpr (std::is_void_v<decltype(act())>) {
+      if constexpr (std::is_void_v<std::invoke_result_t<Act&>>) {
         act();
         ended.set_value();
       } else {

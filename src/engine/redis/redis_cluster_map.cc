@@ -58,7 +58,7 @@ void RedisClusterMap::note_servers(const std::vector<RedisSlotRange>& ranges) {
 
 void RedisClusterMap::on_link_down(RedisLink&, const Error& why) {
   asked_.reset();
-  owner_.on_map_failed(why);
+  if (!link_.is_new()) owner_.on_map_failed(why);
 }
 
 }  // namespace carillon

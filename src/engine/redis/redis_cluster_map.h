@@ -12,7 +12,7 @@ namespace carillon {
 class RedisClusterMapOwner {
  public:
   virtual void on_map(const std::vector<RedisSlotRange>& ranges) = 0;
-  // A server could not tell; the next is asked.
+  // None could tell; they are asked again.
   virtual void on_map_failed(const Error& why) = 0;
 
  protected:

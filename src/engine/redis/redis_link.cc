@@ -66,9 +66,9 @@ void RedisLink::disconnect() {
 
 // The next server at once; after a round of all a pause.
 void RedisLink::try_later() {
-  failed_ = true;
   at_ = (at_ + 1) % servers_.size();
   const bool round_ended = ++tried_ >= servers_.size();
+  failed_ = failed_ || round_ended || state_ == State::kUp;
   if (round_ended) tried_ = 0;
   state_ = State::kPause;
   world_.loop.schedule(*this, round_ended ? next_pause() : Millis{0});

@@ -70,7 +70,7 @@ class RedisLink final : public Disposable, private StreamHandler, private Timer 
 
   bool is_started() const { return state_ != State::kStopped; }
   bool is_up() const { return state_ == State::kUp; }
-  // The first attempt since it was started, or since it was last up, is under way: nobody knows yet how it ends.
+  // Since it was started it was neither lost nor has every server failed: nobody knows yet how it ends.
   bool is_new() const { return state_ != State::kUp && !failed_; }
   const RedisOptions::Server& server() const { return servers_[at_]; }  // The one that is tried or used.
   const Error& failure() const { return failure_; }                     // The last.
@@ -117,7 +117,7 @@ class RedisLink final : public Disposable, private StreamHandler, private Timer 
   std::size_t tried_ = 0;  // Of this round.
   Millis pause_{0};        // The last.
   State state_ = State::kStopped;
-  bool failed_ = false;
+  bool failed_ = false;  // Lost, or a round was in vain, since it was started or up.
   Error failure_;
   std::unique_ptr<DialAttempt> attempt_;
   std::unique_ptr<Stream> stream_;

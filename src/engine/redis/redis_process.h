@@ -152,6 +152,7 @@ class RedisProcess {
                                       "--daemonize",     "no",           "--logfile",
                                       log_.path(),       "--appendonly", options_.append_only ? "yes" : "no"};
     const auto add = [&words](std::initializer_list<std::string> more) { words.insert(words.end(), more); };
+    add({"--repl-diskless-sync-delay", "0"});
     if (options_.append_only) add({"--appendfsync", "always"});
     if (!options_.password.empty()) add({"--requirepass", options_.password, "--masterauth", options_.password});
     if (options_.cluster) {

@@ -204,7 +204,7 @@ void RedisServers::on_pipe_down(RedisPipe& pipe, std::deque<RedisRequest> unansw
   ask_for_work();
   if (map_) {
     map_->read();
-  } else if (!master.hearing->link().is_up()) {
+  } else if (!master.hearing->link().is_up() && !pipe.link().is_new()) {
     master.hearing->fail(why);
   }
   for (RedisRequest& request : unanswered) {
