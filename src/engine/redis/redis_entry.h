@@ -1,5 +1,6 @@
 // A publication as Redis has it: an entry of its channel's stream, and part of a message by which nodes tell each other.
-// README.md says which fields there are. Reading checks everything: bytes that were not written here are refused, never trusted.
+// README.md says which fields there are. Reading checks everything: bytes that were not written here are refused, never
+// trusted.
 #pragma once
 
 #include <cstdint>

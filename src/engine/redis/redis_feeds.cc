@@ -67,7 +67,8 @@ RedisFeed& RedisFeeds::feed_of(const std::string& channel) {
   if (RedisFeed* const feed = find(channel)) return *feed;
   if (interests_.wants_wide() && feeds_.size() >= kWideFeedsMax) {
     for (auto old = feeds_.begin(); old != feeds_.end(); ++old) {
-      if (old->second->reading() || old->second->waited_for() || old->second->stale || interests_.wants_exactly(old->first)) continue;
+      if (old->second->reading() || old->second->waited_for() || old->second->stale || interests_.wants_exactly(old->first))
+        continue;
       feeds_.erase(old);
       break;
     }
@@ -145,14 +146,15 @@ void RedisFeeds::offer(const std::string& channel, std::vector<PublicationPtr> o
 // published between that and the first own one.
 void RedisFeeds::find_start(const std::string& channel, const Position& first) {
   interests_.when_heard(channel, RedisAnswer<void>(guard_.wrap([this, channel, first](const Result<void>& heard) {
-    if (!heard) return;
-    behind_heard(channel, RedisAnswer<void>(guard_.wrap([this, channel, first](const Result<void>& behind) {
-      RedisFeed* const feed = find(channel);
-      if (!behind || feed == nullptr) return;
-      feed->start_at({first.epoch, first.offset - 1});
-      tell_waiters(*feed);
-    })));
-  })));
+                          if (!heard) return;
+                          behind_heard(channel,
+                                       RedisAnswer<void>(guard_.wrap([this, channel, first](const Result<void>& behind) {
+                                         RedisFeed* const feed = find(channel);
+                                         if (!behind || feed == nullptr) return;
+                                         feed->start_at({first.epoch, first.offset - 1});
+                                         tell_waiters(*feed);
+                                       })));
+                        })));
 }
 
 void RedisFeeds::when_heard_bare(const std::string& channel, const Uuid& id, Task done) {
@@ -161,9 +163,9 @@ void RedisFeeds::when_heard_bare(const std::string& channel, const Uuid& id, Tas
   if (own != expected_.end() && seen) expected_.erase(own);
   if (seen) return done();
   behind_heard(channel, RedisAnswer<void>(guard_.wrap([this, id, done = std::move(done)](const Result<void>&) mutable {
-    expected_.erase(id);
-    done();
-  })));
+                 expected_.erase(id);
+                 done();
+               })));
 }
 
 // ---- Pages ----
@@ -171,8 +173,8 @@ void RedisFeeds::when_heard_bare(const std::string& channel, const Uuid& id, Tas
 void RedisFeeds::settle(const std::string& channel, const Position& top, RedisAnswer<void> settled) {
   const RedisFeed* const feed = find(channel);
   if (!wants(channel) || (feed != nullptr && feed->has_reached(top))) return settled({});
-  behind_heard(channel, RedisAnswer<void>(guard_.wrap(
-                            [this, channel, top, settled = std::move(settled)](const Result<void>& behind) mutable {
+  behind_heard(channel, RedisAnswer<void>(
+                            guard_.wrap([this, channel, top, settled = std::move(settled)](const Result<void>& behind) mutable {
                               if (!behind) return settled(behind.error());
                               settle_behind_barrier(channel, top, std::move(settled));
                             })));
@@ -186,10 +188,11 @@ void RedisFeeds::settle_behind_barrier(const std::string& channel, const Positio
   if (feed.has_reached(top)) return settled({});
   // Something is missing, or the epoch is another of which no publication is heard yet.
   busy_.insert(channel);
-  feed.wait({top, parts_.loop.now() + parts_.options.wait_max, [settled = std::move(settled)](bool reached) mutable {
-               if (reached) return settled({});
-               settled(Error{ErrorKind::kUnavailable, "what was published before cannot be read from Redis now; try again later"});
-             }});
+  feed.wait(
+      {top, parts_.loop.now() + parts_.options.wait_max, [settled = std::move(settled)](bool reached) mutable {
+         if (reached) return settled({});
+         settled(Error{ErrorKind::kUnavailable, "what was published before cannot be read from Redis now; try again later"});
+       }});
   if (!feed.reading()) read(feed);
 }
 
@@ -216,12 +219,10 @@ void RedisFeeds::ask_next() {
     feed->asked = true;
     ++reads_;
     const std::string keys[] = {parts_.keys.stream(channel)};
-    parts_.client.run(redis_scripts::missed(), keys,
-                      {feed->last() ? redis_position(*feed->last()) : "", std::to_string(kReadCount),
-                       std::to_string(parts_.options.idle_ms)},
-                      guard_.wrap([this, channel, deaf = feed->stale](const Result<RespValue>& reply) {
-                        on_missed(channel, deaf, reply);
-                      }));
+    parts_.client.run(
+        redis_scripts::missed(), keys,
+        {feed->last() ? redis_position(*feed->last()) : "", std::to_string(kReadCount), std::to_string(parts_.options.idle_ms)},
+        guard_.wrap([this, channel, deaf = feed->stale](const Result<RespValue>& reply) { on_missed(channel, deaf, reply); }));
   }
 }
 

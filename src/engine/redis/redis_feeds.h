@@ -1,7 +1,8 @@
 // RedisFeeds: all channels that this node hears, and what must be known of all of them: when this node is deaf, and when it has
 // made up for that. On the engine's loop.
 //
-// 1. What is wanted is subscribed to (RedisInterests). A channel's feed (RedisFeed) begins with what is first heard of it, or with
+// 1. What is wanted is subscribed to (RedisInterests). A channel's feed (RedisFeed) begins with what is first heard of it, or
+// with
 //    the first page that is shown of it.
 // 2. When a master cannot be heard, the feeds of its channels are stale, and EngineEvents is told kDegraded.
 // 3. When it is heard again, every stale feed reads from its stream what it missed. When the last one has, kOk is told; and

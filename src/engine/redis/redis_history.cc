@@ -12,7 +12,8 @@ namespace carillon {
 namespace {
 
 Error unreadable(std::string_view channel) {
-  return {ErrorKind::kCorrupt, fmt::format("what Redis keeps of channel {} cannot be read, or a part of it is missing", channel)};
+  return {ErrorKind::kCorrupt,
+          fmt::format("what Redis keeps of channel {} cannot be read, or a part of it is missing", channel)};
 }
 
 std::optional<std::uint64_t> offset_of(const RespValue& value) {
@@ -79,11 +80,11 @@ struct RedisHistory::PageReading {
 void RedisHistory::page(HistoryQuery query, RedisAnswer<HistoryPage> done) {
   auto reading = std::make_unique<PageReading>(PageReading{std::move(query), std::move(done)});
   const std::string channel = reading->query.channel;
-  feeds_.when_heard(channel, RedisAnswer<void>(guard_.wrap(
-                                 [this, reading = std::move(reading)](const Result<void>& heard) mutable {
-                                   if (!heard) return reading->done(heard.error());
-                                   ask_page(std::move(reading));
-                                 })));
+  feeds_.when_heard(channel,
+                    RedisAnswer<void>(guard_.wrap([this, reading = std::move(reading)](const Result<void>& heard) mutable {
+                      if (!heard) return reading->done(heard.error());
+                      ask_page(std::move(reading));
+                    })));
 }
 
 void RedisHistory::ask_page(std::unique_ptr<PageReading> reading) {
@@ -256,8 +257,8 @@ void RedisHistory::channels(std::string prefix, std::string after, std::size_t c
 void RedisHistory::ask_names(std::shared_ptr<Listing> listing) {
   const std::size_t count = std::min(listing->count_max - listing->found.size(), kListMax);
   if (count == 0) return listing->done(std::move(listing->found));
-  const std::string from = listing->after < listing->prefix || listing->after.empty() ? "[" + listing->prefix
-                                                                                       : "(" + listing->after;
+  const std::string from =
+      listing->after < listing->prefix || listing->after.empty() ? "[" + listing->prefix : "(" + listing->after;
   // No name has a byte 0xff: they are UTF-8.
   const std::string to = listing->prefix.empty() ? "+" : "(" + listing->prefix + "\xff";
   const std::string key = parts_.keys.channels();
@@ -319,12 +320,11 @@ void RedisHistory::drop_name(const std::string& channel) {
   const std::string key = parts_.keys.channels();
   parts_.client.send(key, RespCommand{"ZREM", key, channel}, [](const Result<RespValue>&) {});
   const std::string stream = parts_.keys.stream(channel);
-  parts_.client.send(stream, RespCommand{"EXISTS", stream},
-                     guard_.wrap([this, channel](const Result<RespValue>& reply) {
-                       if (!reply || reply->number() == nullptr || *reply->number() == 0) return;
-                       const std::string names = parts_.keys.channels();
-                       parts_.client.send(names, RespCommand{"ZADD", names, "0", channel}, [](const Result<RespValue>&) {});
-                     }));
+  parts_.client.send(stream, RespCommand{"EXISTS", stream}, guard_.wrap([this, channel](const Result<RespValue>& reply) {
+    if (!reply || reply->number() == nullptr || *reply->number() == 0) return;
+    const std::string names = parts_.keys.channels();
+    parts_.client.send(names, RespCommand{"ZADD", names, "0", channel}, [](const Result<RespValue>&) {});
+  }));
 }
 
 }  // namespace carillon

@@ -17,9 +17,8 @@ void RedisInterests::add(const Selector& selector) {
 
 void RedisInterests::subscribe(const Selector& selector, Interest& interest) {
   interest.number = ++subscriptions_;
-  auto subscribed = guard_.wrap([this, selector, number = interest.number](const Result<void>& outcome) {
-    on_subscribed(selector, number, outcome);
-  });
+  auto subscribed = guard_.wrap(
+      [this, selector, number = interest.number](const Result<void>& outcome) { on_subscribed(selector, number, outcome); });
   if (selector.kind == Selector::Kind::kExact) {
     parts_.client.subscribe(parts_.keys.publications(selector.base), subscriber_, std::move(subscribed));
   } else {

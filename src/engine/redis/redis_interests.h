@@ -23,9 +23,7 @@ class RedisInterests {
   bool remove(const Selector& selector);
 
   bool wants(std::string_view channel) const;
-  bool wants_exactly(const std::string& channel) const {
-    return interests_.find({Selector::Kind::kExact, channel}) != nullptr;
-  }
+  bool wants_exactly(const std::string& channel) const { return interests_.find({Selector::Kind::kExact, channel}) != nullptr; }
   bool wants_wide() const { return wide_count_ > 0; }
   // Whether an exact one of a channel that keeps no history is wanted.
   bool wants_bare() const { return bare_count_ > 0; }

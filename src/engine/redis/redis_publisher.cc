@@ -144,9 +144,11 @@ void RedisPublisher::send_bare(Channel& channel, Batch batch) {
   }
   const std::string heard = parts_.keys.publications(channel.name);
   if (feeds_.wants(channel.name)) feeds_.expect_bare(batch.back().id);
-  parts_.client.send(heard, RespCommand{"PUBLISH", heard, pack_message(now_ms, words)},
-                     guard_.wrap([this, name = channel.name, batch = std::move(batch), now_ms](
-                                     const Result<RespValue>& reply) mutable { on_bare(name, std::move(batch), now_ms, reply); }));
+  parts_.client.send(
+      heard, RespCommand{"PUBLISH", heard, pack_message(now_ms, words)},
+      guard_.wrap([this, name = channel.name, batch = std::move(batch), now_ms](const Result<RespValue>& reply) mutable {
+        on_bare(name, std::move(batch), now_ms, reply);
+      }));
 }
 
 void RedisPublisher::send_once(Channel& channel, RedisPublish publish) {
@@ -159,11 +161,11 @@ void RedisPublisher::send_once(Channel& channel, RedisPublish publish) {
                                         std::to_string(parts_.options.idempotency_ms),
                                         redis_receipt_text({.id = publish.id, .time_ms = now_ms})};
   if (feeds_.wants(channel.name)) feeds_.expect_bare(publish.id);
-  parts_.client.run(redis_scripts::publish_once(), keys, std::move(arguments),
-                    guard_.wrap([this, name = channel.name, publish = std::move(publish),
-                                 now_ms](const Result<RespValue>& reply) mutable {
-                      on_once(name, std::move(publish), now_ms, reply);
-                    }));
+  parts_.client.run(
+      redis_scripts::publish_once(), keys, std::move(arguments),
+      guard_.wrap([this, name = channel.name, publish = std::move(publish), now_ms](const Result<RespValue>& reply) mutable {
+        on_once(name, std::move(publish), now_ms, reply);
+      }));
 }
 
 // ---- Answers ----

@@ -28,8 +28,7 @@ RedisOutcome read_outcome(const RespValue& value, std::int64_t time_ms) {
 
 RedisOutcome RedisOutcomes::of(std::size_t index) const {
   if (!first) return others[index];
-  return {.error = std::nullopt,
-          .receipt = {.position = Position{first->epoch, first->offset + index}, .time_ms = time_ms}};
+  return {.error = std::nullopt, .receipt = {.position = Position{first->epoch, first->offset + index}, .time_ms = time_ms}};
 }
 
 std::optional<RedisOutcomes> read_outcomes(const RespValue& reply, std::size_t count) {

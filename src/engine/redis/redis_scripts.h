@@ -26,14 +26,16 @@ const RedisScript& publish_once();
 //   KEYS  stream
 //   ARGV  count_max, age_max_ms, bytes_max, made_ms (0: a stream that is not there is not made; else it is, for so long),
 //         since ("": absent), from_time ("": absent), count, "1" for reverse
-//   ->    nothing: there is no stream; else {top, oldest offset, from, to, entries}: wanted are the offsets [from, to), of which
+//   ->    nothing: there is no stream; else {top, oldest offset, from, to, entries}: wanted are the offsets [from, to), of
+//   which
 //         the first `count` entries (from the end, when reverse) follow
 const RedisScript& page();
 
 // What was published after a position.
 //   KEYS  stream
 //   ARGV  position ("": none, tell the top only), count, idle_ms
-//   ->    nothing: there is no stream; else {top, entries}: of the top's epoch, after the position if that is of this epoch. When
+//   ->    nothing: there is no stream; else {top, entries}: of the top's epoch, after the position if that is of this epoch.
+//   When
 //         the stream does not reach as far as the position, it has lost what it had: another epoch begins.
 const RedisScript& missed();
 
