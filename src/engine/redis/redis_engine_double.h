@@ -1,8 +1,8 @@
 // For tests: a server's Redis engine with a loop on a thread of its own, and calls that wait for their answers.
 #pragma once
 
-#include <atomic>
 #include <gtest/gtest.h>
+#include <atomic>
 
 #include <future>
 #include <map>
@@ -42,7 +42,8 @@ inline std::string fresh_prefix() {
 
 class RedisEngineNode {
  public:
-  explicit RedisEngineNode(RedisOptions options) : engine_(std::make_unique<RedisEngine>(*loop_, dialer_, clock_, random_, std::move(options))) {
+  explicit RedisEngineNode(RedisOptions options)
+      : engine_(std::make_unique<RedisEngine>(*loop_, dialer_, clock_, random_, std::move(options))) {
     engine_->set_events(heard);
     engine_->start();
     thread_ = std::thread([this] { loop_->run(); });
