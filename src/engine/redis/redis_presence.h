@@ -1,7 +1,7 @@
 // RedisPresence: who is present, kept in Redis and shared by all nodes: this node's door to it.
 //
 // Its parts: PresenceWriter says what this node's members do, PresenceFeeds hears what all do, PresenceRemoval takes away what
-// dead nodes have left; RedisNodes has the lease that they hang on. What lies in Redis stands in README.md.
+// dead nodes have left; RedisNodes has the lease that they hang on. presence_record.h says what lies in Redis.
 #pragma once
 
 #include "base/clock.h"
