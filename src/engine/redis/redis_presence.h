@@ -43,6 +43,7 @@ class RedisPresence final : public PresenceStore, private RedisLeaseHolder {
   void on_lease(const RedisLease& lease) override { writer_.on_lease(lease); }
   void on_lease_failure(const Error& error) override { writer_.on_lease_failure(error); }
   void on_lease_over(const std::string& lease) override { removal_.remove(lease); }
+  void on_hearing(std::size_t master) override;
   void read_counts(const std::string& channel, RedisAnswer<PresenceCounts> answer);
   void see_lease(const std::string& channel, std::string_view node, std::uint64_t incarnation);
 

@@ -228,7 +228,7 @@ TEST_F(RedisPresenceTest, ARedisThatComesBackEmptyIsFilledAgain) {
 
 // As after a failover to a replica that lagged behind.
 TEST_F(RedisPresenceTest, WhatAnOlderRedisShowsIsPutRight) {
-  RedisNodeDouble& a = add("a");
+  RedisNodeDouble& a = add("a", 30'000, false);
   RedisNodeDouble& b = add("b");
   a.come("room", "1", "ann");
   a.come("room", "2", "bob");
