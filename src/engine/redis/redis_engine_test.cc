@@ -35,6 +35,18 @@ class RedisEngineTest : public testing::Test {
     return options;
   }
   RedisOptions options() { return options(shared_redis()); }
+  // Of a node that deafen() makes deaf.
+  RedisOptions guest(const RedisProcess& process) {
+    process.command({"ACL", "SETUSER", "guest", "on", ">guest", "~*", "&*", "+@all"});
+    RedisOptions made = options(process);
+    made.user = made.password = "guest";
+    return made;
+  }
+  // Until the guest's user is on again it cannot connect.
+  static void deafen(const RedisProcess& process) {
+    process.command({"ACL", "SETUSER", "guest", "off"});
+    process.command({"CLIENT", "KILL", "TYPE", "pubsub"});
+  }
   std::string stream(const std::string& channel) { return RedisKeys(prefix_).stream(channel); }
 
   static bool has_offsets_without_holes(const std::vector<PublicationPtr>& publications) {
@@ -212,19 +224,18 @@ TEST_F(RedisEngineTest, WhereNothingIsKeptALossOfTheSubscriptionIsTold) {
 
 TEST_F(RedisEngineTest, WhatIsGoneBeforeItCouldBeReadIsTold) {
   RedisProcess redis;
-  RedisOptions few = options(redis);
+  RedisOptions few = guest(redis);
   few.rule_for = [](std::string_view) { return HistoryRule{.count_max = 1}; };
   RedisEngineNode a(options(redis)), b(few);
   b.listen(exact("a"));
   for (int i = 0; i < 3; ++i) a.publish("a", std::to_string(i));
   wait_for_last(b, "a", "2");
   // Deaf for as long as it takes.
-  redis.command({"CONFIG", "SET", "maxclients", "1"});
-  redis.command({"CLIENT", "KILL", "TYPE", "pubsub"});
+  deafen(redis);
   wait_until_redis("it is deaf", [&] { return !b.heard.continuities().empty(); });
   for (int i = 3; i < 500; ++i) a.publish("a", std::to_string(i));
   redis.command({"XTRIM", stream("a"), "MAXLEN", "10"});
-  redis.command({"CONFIG", "SET", "maxclients", "1000"});
+  redis.command({"ACL", "SETUSER", "guest", "on"});
   wait_for_last(b, "a", "499");
   EXPECT_EQ(b.count_of("a"), 13u);
   EXPECT_EQ(b.heard.gaps(), (Gaps{{"a", 487}}));
@@ -390,17 +401,16 @@ TEST_F(RedisEngineTest, WhatAnotherProgramWritesEndsTheEpochOrIsLeftAside) {
 
 TEST_F(RedisEngineTest, AnUnreadableEntryAmongThoseMissedIsTold) {
   RedisProcess redis;
-  RedisEngineNode a(options(redis)), b(options(redis));
+  RedisEngineNode a(options(redis)), b(guest(redis));
   b.listen(exact("a"));
   const Position first = *a.publish("a", "1").position;
   wait_for_last(b, "a", "1");
-  redis.command({"CONFIG", "SET", "maxclients", "1"});
-  redis.command({"CLIENT", "KILL", "TYPE", "pubsub"});
+  deafen(redis);
   wait_until_redis("it is deaf", [&] { return !b.heard.continuities().empty(); });
   redis.command({"XADD", stream("a"), std::to_string(first.epoch) + "-*", "time", "1", "id", "1", "event", "e", "data", "x",
                  "encoding", "unknown"});
   a.publish("a", "3");
-  redis.command({"CONFIG", "SET", "maxclients", "1000"});
+  redis.command({"ACL", "SETUSER", "guest", "on"});
   wait_for_last(b, "a", "3");
   EXPECT_EQ(b.heard.gaps(), (Gaps{{"a", 1}}));
   EXPECT_EQ(b.heard_of("a"), (Texts{"1 1", "3 3"}));
