@@ -10,8 +10,8 @@
 #include "engine/log/log_engine.h"
 #include "engine/memory/hub_double.h"
 #include "engine/memory/memory_engine.h"
-#include "engine/redis/redis_engine_double.h"
 #include "hub/engine_double.h"
+#include "server/redis_engine_double.h"
 
 namespace carillon {
 namespace {
