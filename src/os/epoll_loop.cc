@@ -109,6 +109,10 @@ void EpollLoop::change(int fd, std::uint32_t epoll_events, Pollable& pollable) {
   CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0);
 }
 
+void EpollLoop::forget(int fd) {
+  CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr) == 0);
+}
+
 void EpollLoop::turn() {
   int timeout_ms;
   {

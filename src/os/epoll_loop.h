@@ -44,6 +44,8 @@ class EpollLoop final : public Loop {
   // For sockets, on the loop's thread (or before it runs). The kernel forgets a descriptor when it is closed.
   Result<void> watch(int fd, std::uint32_t epoll_events, Pollable& pollable);
   void change(int fd, std::uint32_t epoll_events, Pollable& pollable);
+  // For a descriptor that goes on to another Pollable. What was ready in this turn may still be told.
+  void forget(int fd);
   // Lent to whoever reads, during one call.
   std::span<char> read_buffer() { return {read_buffer_.get(), kReadBufferBytes}; }
 

@@ -19,7 +19,8 @@
 
 namespace carillon {
 
-// Hears what is published on subscribed channels. Not called inside a call of the client.
+// Hears what is published on subscribed channels. Not called inside a call of the client. It may subscribe and unsubscribe in
+// any call; it is called as long as it has something subscribed.
 class RedisSubscriber {
  public:
   // `channel` is what it was published on. With several masters a message may come by each; only the one of its owner is
@@ -47,7 +48,8 @@ class RedisClient {
   using Replied = UniqueFunction<void(Result<RespValue>)>;
   virtual void send(std::string_view key, RespCommand command, Replied done) = 0;
   // To each master; the answers in the order of the masters, or the first error.
-  virtual void send_all(RespCommand command, UniqueFunction<void(Result<std::vector<RespValue>>)> done) = 0;
+  using AllReplied = UniqueFunction<void(Result<std::vector<RespValue>>)>;
+  virtual void send_all(RespCommand command, AllReplied done) = 0;
   // Commands that are executed one behind the other with nothing between (MULTI, EXEC), all on keys of one slot. The answer is
   // EXEC's array.
   virtual void transact(std::string_view key, std::vector<RespCommand> commands, Replied done) = 0;
@@ -57,18 +59,20 @@ class RedisClient {
 
   // Channels and patterns wanted; counted, so that who shares the client need not know of another. `subscribed` is called once
   // it is subscribed to (what is published from then on is heard), or with kUnavailable if that cannot be now; it stays wanted,
-  // and on_hearing tells.
-  virtual void subscribe(std::string channel, RedisSubscriber& subscriber, UniqueFunction<void(Result<void>)> subscribed) = 0;
+  // and on_hearing tells. Never inside the call; it may be empty.
+  using Subscribed = UniqueFunction<void(Result<void>)>;
+  virtual void subscribe(std::string channel, RedisSubscriber& subscriber, Subscribed subscribed) = 0;
   virtual void unsubscribe(const std::string& channel, RedisSubscriber& subscriber) = 0;
   // Globs: on every master.
-  virtual void subscribe_pattern(std::string pattern, RedisSubscriber& subscriber,
-                                 UniqueFunction<void(Result<void>)> subscribed) = 0;
+  virtual void subscribe_pattern(std::string pattern, RedisSubscriber& subscriber, Subscribed subscribed) = 0;
   virtual void unsubscribe_pattern(const std::string& pattern, RedisSubscriber& subscriber) = 0;
 
   // Calls `heard` when every message that this master (the one of the key) published before the call has been handed on: a ping
-  // behind them. Error: the subscription connection was lost meanwhile.
-  virtual void after_heard(std::string_view key, UniqueFunction<void(Result<void>)> heard) = 0;
+  // behind them. Error: the subscription connection is lost, or was meanwhile. Never inside the call.
+  using Heard = UniqueFunction<void(Result<void>)>;
+  virtual void after_heard(std::string_view key, Heard heard) = 0;
 
+  // Small numbers; that of a master that is gone may be given to another. 0 as long as no master is known.
   virtual std::size_t master_of(std::string_view key) const = 0;
   virtual bool is_hearing(std::size_t master) const = 0;
 };

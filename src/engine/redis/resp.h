@@ -1,6 +1,7 @@
 // RESP: what Redis speaks (its protocol specification, version 2). Values, commands as bytes, scripts.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -37,7 +38,8 @@ class RespCommand {
   // With its header; at least one word.
   void append_to(std::string& out) const;
   std::size_t size() const { return count_; }
-  std::string_view name() const;  // Its first word.
+  std::size_t bytes() const { return words_.size(); }  // About what it takes on the wire.
+  std::string_view name() const;                       // Its first word; empty without words.
 
  private:
   std::string words_;  // Each with its length, as they are written.
@@ -56,18 +58,52 @@ class RedisScript {
   std::string sha1_;
 };
 
-// Reads replies from bytes as they come. Limits: nesting 8, bulk strings 512 MiB, arrays 16 Mi.
+// What one reply may hold; beyond it the bytes cannot be read.
+struct RespLimits {
+  std::size_t depth = 8;                              // Arrays within arrays.
+  std::size_t line_bytes = 64u << 10;                 // Of a status, an error, a length.
+  std::size_t string_bytes = std::size_t{512} << 20;  // Of its bulk strings together.
+  std::size_t elements = 16u << 20;                   // Of its arrays together.
+};
+
+// Reads replies from bytes as they come. What was read is not looked at again; memory is taken for bytes that are there, never
+// for lengths that are only announced.
 class RespReader {
  public:
+  explicit RespReader(RespLimits limits = {}) : limits_(limits) {}
+
   void feed(std::string_view bytes);
-  // Absent: not yet whole.
+  // The next whole reply. Absent: not yet there.
   std::optional<RespValue> next();
   // What follows cannot be read: the connection is to be given up.
   bool broken() const { return broken_; }
 
  private:
+  // An array some of whose elements are to come.
+  struct Open {
+    RespValue::Array array;
+    std::size_t left;
+  };
+
+  std::optional<std::string_view> take_line();
+  std::optional<RespValue> read_item();
+  std::optional<RespValue> read_length(char type, std::string_view digits);
+  std::optional<RespValue> begin_string(std::size_t size);
+  std::optional<RespValue> begin_array(std::size_t size);
+  std::optional<RespValue> read_string();
+  std::optional<RespValue> place(RespValue value);
+  void forget_read();
+  std::nullopt_t fail();
+
+  RespLimits limits_;
   std::string held_;
-  std::size_t read_ = 0;
+  std::size_t read_ = 0;     // Of held_.
+  std::size_t scanned_ = 0;  // Of held_: no line ends between read_ and here.
+  std::vector<Open> open_;
+  std::string string_;  // The bulk string that is being read.
+  std::optional<std::size_t> string_left_;
+  std::size_t reply_bytes_ = 0;
+  std::size_t reply_elements_ = 0;
   bool broken_ = false;
 };
 
