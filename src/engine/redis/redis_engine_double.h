@@ -1,0 +1,150 @@
+// For tests: a server's Redis engine with a loop on a thread of its own, and calls that wait for their answers.
+#pragma once
+
+#include <atomic>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "engine/redis/redis_engine.h"
+#include "engine/redis/redis_process.h"
+#include "hub/engine_double.h"
+#include "os/system_clock.h"
+#include "os/tcp_dialer.h"
+
+namespace carillon {
+
+// Calls with a completion, and waits for it.
+template <class T, class Call>
+T wait_for_answer(Call call) {
+  auto promise = std::make_shared<std::promise<T>>();
+  std::future<T> outcome = promise->get_future();
+  call([promise](T result) { promise->set_value(std::move(result)); });
+  return outcome.get();
+}
+
+// One redis-server for all tests of this program. Each has a prefix of its own.
+inline RedisProcess& shared_redis() {
+  static RedisProcess process;
+  return process;
+}
+inline std::string fresh_prefix() {
+  static std::atomic<int> tests{0};
+  return "test" + std::to_string(++tests) + ":";
+}
+
+class RedisEngineNode {
+ public:
+  explicit RedisEngineNode(RedisOptions options) : engine_(std::make_unique<RedisEngine>(*loop_, dialer_, clock_, random_, std::move(options))) {
+    engine_->set_events(heard);
+    engine_->start();
+    thread_ = std::thread([this] { loop_->run(); });
+  }
+  ~RedisEngineNode() { stop(); }
+  RedisEngineNode(const RedisEngineNode&) = delete;
+  RedisEngineNode& operator=(const RedisEngineNode&) = delete;
+
+  void stop() {
+    if (!thread_.joinable()) return;
+    engine_->stop();
+    loop_->stop();
+    thread_.join();
+  }
+  RedisEngine& engine() { return *engine_; }
+
+  // Waits until this is heard.
+  void listen(const Selector& selector) {
+    engine_->add_interest(selector);
+    ASSERT_TRUE(try_history({.channel = selector.base.empty() ? "bare" : selector.base + "/x", .count_max = 0}));
+    ASSERT_TRUE(try_history({.channel = selector.base.empty() ? "bare" : selector.base, .count_max = 0}));
+  }
+  Result<Receipt> try_publish(Draft draft) {
+    return wait_for_answer<Result<Receipt>>([&](auto done) { engine_->publish(std::move(draft), std::move(done)); });
+  }
+  Result<Receipt> try_publish(const std::string& channel, std::string_view payload = "x", std::string key = {}) {
+    return try_publish(
+        {.channel = channel, .event = "e", .payload = Bytes::copy_of(payload), .idempotency_key = std::move(key)});
+  }
+  Receipt publish(const std::string& channel, std::string_view payload = "x", std::string key = {}) {
+    const Result<Receipt> outcome = try_publish(channel, payload, std::move(key));
+    EXPECT_TRUE(outcome) << outcome.error().text;
+    return outcome ? *outcome : Receipt{};
+  }
+  Result<HistoryPage> try_history(HistoryQuery query) {
+    return wait_for_answer<Result<HistoryPage>>([&](auto done) { engine_->history(std::move(query), std::move(done)); });
+  }
+  HistoryPage history(HistoryQuery query) {
+    Result<HistoryPage> page = try_history(std::move(query));
+    EXPECT_TRUE(page) << page.error().text;
+    return page ? *std::move(page) : HistoryPage{};
+  }
+
+  // "channel offset payload" of what was handed out, in order.
+  std::vector<std::string> heard_of(const std::string& channel) { return texts(heard.copy(channel)); }
+  std::size_t count_of(const std::string& channel) { return heard.copy(channel).size(); }
+  static std::vector<std::string> texts(const std::vector<PublicationPtr>& publications) {
+    std::vector<std::string> all;
+    for (const PublicationPtr& publication : publications) {
+      all.push_back((publication->position ? std::to_string(publication->position->offset) + " " : "") +
+                    std::string(publication->payload.view()));
+    }
+    return all;
+  }
+
+  // What the engine told, safe to read while it tells.
+  class Heard final : public EngineEvents {
+   public:
+    void on_publication(const PublicationPtr& publication) override {
+      const std::lock_guard lock(mutex_);
+      by_channel_[publication->channel].push_back(publication);
+    }
+    void on_gap(const std::string& channel, std::uint64_t count) override {
+      const std::lock_guard lock(mutex_);
+      gaps_.emplace_back(channel, count);
+    }
+    void on_continuity(Continuity continuity) override {
+      const std::lock_guard lock(mutex_);
+      continuities_.push_back(continuity);
+    }
+    std::vector<PublicationPtr> copy(const std::string& channel) {
+      const std::lock_guard lock(mutex_);
+      return by_channel_[channel];
+    }
+    std::vector<std::pair<std::string, std::uint64_t>> gaps() {
+      const std::lock_guard lock(mutex_);
+      return gaps_;
+    }
+    std::vector<Continuity> continuities() {
+      const std::lock_guard lock(mutex_);
+      return continuities_;
+    }
+    bool is_well_again() {
+      const std::vector<Continuity> told = continuities();
+      return !told.empty() && told.back() == Continuity::kOk;
+    }
+
+   private:
+    std::mutex mutex_;
+    std::map<std::string, std::vector<PublicationPtr>> by_channel_;
+    std::vector<std::pair<std::string, std::uint64_t>> gaps_;
+    std::vector<Continuity> continuities_;
+  };
+  Heard heard;
+
+ private:
+  SystemClock clock_;
+  SystemRandom random_;
+  std::unique_ptr<EpollLoop> loop_ = *EpollLoop::create();
+  TcpDialer dialer_{*loop_};
+  std::unique_ptr<RedisEngine> engine_;
+  std::thread thread_;
+};
+
+}  // namespace carillon

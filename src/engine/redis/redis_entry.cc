@@ -1,0 +1,321 @@
+#include "engine/redis/redis_entry.h"
+
+#include <charconv>
+#include <memory>
+#include <utility>
+
+#include "base/uuid_text.h"
+#include "engine/redis/redis_gzip.h"
+#include "hub/publication_id.h"
+#include "wire/json/json_slicer.h"
+#include "wire/json/json_writer.h"
+
+namespace carillon {
+namespace {
+
+constexpr std::string_view kMessageVersion = "1";
+// What one compressed payload may become.
+constexpr std::size_t kPayloadBytesMax = 256u << 20;
+
+template <class Number>
+std::optional<Number> parse(std::string_view text, int base = 10) {
+  Number number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+std::string tags_text(const Tags& tags) {
+  std::string out;
+  JsonWriter writer(out);
+  writer.begin_object();
+  for (const auto& [name, value] : tags) writer.key(name).string(value);
+  writer.end_object();
+  return out;
+}
+
+std::optional<Tags> parse_tags(std::string_view text) {
+  JsonSlicer slicer;
+  const Result<JsonDocument> document = slicer.slice(text);
+  if (!document || document->root.type != JsonType::kObject) return std::nullopt;
+  Tags tags;
+  for (const JsonMember& member : document->members) {
+    if (member.value.type != JsonType::kString) return std::nullopt;
+    std::optional<std::string> value = decode_json_string(member.value.text);
+    if (!value) return std::nullopt;
+    tags.emplace_back(member.key, *std::move(value));
+  }
+  return tags;
+}
+
+const char* format_name(PayloadFormat format) {
+  return format == PayloadFormat::kCbor ? "cbor" : "bytes";
+}
+
+// One entry's fields as they are read.
+class EntryReader {
+ public:
+  EntryReader(Publication& made, const RedisWriter& reader) : made_(made), reader_(reader) {}
+
+  // Fields nobody here knows are left aside: a later version may write them.
+  bool take(std::string_view name, std::string_view value) {
+    if (name == "id") {
+      id_ = value;
+    } else if (name == "event") {
+      made_.event = value;
+    } else if (name == "data") {
+      data_ = value;
+    } else if (name == "format") {
+      if (value != "cbor" && value != "bytes") return false;
+      made_.format = value == "cbor" ? PayloadFormat::kCbor : PayloadFormat::kBytes;
+    } else if (name == "encoding") {
+      if (value != "gzip") return false;
+      compressed_ = true;
+    } else if (name == "user") {
+      identify().user = value;
+    } else if (name == "verified") {
+      identify().verified = value == "1";
+    } else if (name == "trusted") {
+      identify().trusted = value == "1";
+    } else if (name == "tags") {
+      std::optional<Tags> tags = parse_tags(value);
+      if (!tags) return false;
+      made_.tags = *std::move(tags);
+    } else if (name == "from") {
+      return take_session(value);
+    } else if (name == "others") {
+      others_ = value == "1";
+    }
+    return true;
+  }
+
+  bool finish() {
+    if (!id_ || made_.event.empty() || !data_) return false;
+    const std::optional<Uuid> id = redis_publication_id(made_.position, *id_);
+    if (!id) return false;
+    made_.id = *id;
+    if (identity_) made_.identity = std::make_shared<const Identity>(*std::move(identity_));
+    made_.to_others = others_ && made_.publisher_session != 0;
+    if (!compressed_) {
+      made_.payload = Bytes::copy_of(*data_);
+      return true;
+    }
+    const std::optional<std::string> payload = gunzip(*data_, kPayloadBytesMax);
+    if (!payload) return false;
+    made_.payload = Bytes::copy_of(*payload);
+    return true;
+  }
+
+ private:
+  Identity& identify() {
+    if (!identity_) identity_.emplace();
+    return *identity_;
+  }
+  // "<node>/<session>".
+  bool take_session(std::string_view value) {
+    const std::size_t slash = value.rfind('/');
+    if (slash == std::string_view::npos) return false;
+    const std::optional<std::uint64_t> session = parse<std::uint64_t>(value.substr(slash + 1));
+    if (!session) return false;
+    if (value.substr(0, slash) == reader_.node) made_.publisher_session = *session;
+    return true;
+  }
+
+  Publication& made_;
+  const RedisWriter& reader_;
+  std::optional<std::string_view> id_, data_;
+  std::optional<Identity> identity_;
+  bool compressed_ = false;
+  bool others_ = false;
+};
+
+void append_big_endian(std::string& out, std::size_t value, int bytes) {
+  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) out += static_cast<char>(value >> shift);
+}
+
+// MessagePack's strings, as cmsgpack writes them.
+void pack_text(std::string& out, std::string_view text) {
+  if (text.size() < 32) {
+    out += static_cast<char>(0xa0 | text.size());
+  } else if (text.size() < 1u << 8) {
+    out += '\xd9';
+    append_big_endian(out, text.size(), 1);
+  } else if (text.size() < 1u << 16) {
+    out += '\xda';
+    append_big_endian(out, text.size(), 2);
+  } else {
+    out += '\xdb';
+    append_big_endian(out, text.size(), 4);
+  }
+  out += text;
+}
+
+class Unpacker {
+ public:
+  explicit Unpacker(std::string_view bytes) : left_(bytes) {}
+  bool at_end() const { return left_.empty(); }
+
+  std::optional<std::string_view> text() {
+    if (left_.empty()) return std::nullopt;
+    const auto head = static_cast<std::uint8_t>(left_[0]);
+    left_.remove_prefix(1);
+    if ((head & 0xe0) == 0xa0) return take(head & 0x1f);
+    if (head < 0xd9 || head > 0xdb) return std::nullopt;
+    const std::optional<std::string_view> count = take(std::size_t{1} << (head - 0xd9));
+    if (!count) return std::nullopt;
+    std::size_t size = 0;
+    for (const char byte : *count) size = size << 8 | static_cast<std::uint8_t>(byte);
+    return take(size);
+  }
+
+ private:
+  std::optional<std::string_view> take(std::size_t count) {
+    if (left_.size() < count) return std::nullopt;
+    const std::string_view taken = left_.substr(0, count);
+    left_.remove_prefix(count);
+    return taken;
+  }
+
+  std::string_view left_;
+};
+
+}  // namespace
+
+std::string redis_position(const Position& position) {
+  return std::to_string(position.epoch) + "-" + std::to_string(position.offset);
+}
+
+std::optional<Position> parse_redis_position(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  const auto epoch = parse<std::uint64_t>(text.substr(0, dash)), offset = parse<std::uint64_t>(text.substr(dash + 1));
+  if (!epoch || !offset) return std::nullopt;
+  return Position{*epoch, *offset};
+}
+
+std::optional<std::int64_t> parse_redis_number(std::string_view text) {
+  return parse<std::int64_t>(text);
+}
+
+std::optional<std::string> compressed_payload(const Draft& draft, std::size_t compress_bytes) {
+  if (compress_bytes == 0 || draft.payload.size() < compress_bytes) return std::nullopt;
+  return gzip(draft.payload.view());
+}
+
+void append_entry(std::vector<std::string>& words, const Draft& draft, std::optional<std::string> compressed, std::string id,
+                  const RedisWriter& writer) {
+  const std::size_t head = words.size();
+  words.emplace_back();
+  if (!draft.idempotency_key.empty()) words.push_back(draft.idempotency_key);
+  const std::size_t begin = words.size();
+  const auto add = [&words](std::string_view name, std::string value) {
+    words.emplace_back(name);
+    words.push_back(std::move(value));
+  };
+  add("id", std::move(id));
+  add("event", draft.event);
+  if (draft.format != PayloadFormat::kJson) add("format", format_name(draft.format));
+  if (compressed) add("encoding", "gzip");
+  add("data", compressed ? *std::move(compressed) : std::string(draft.payload.view()));
+  if (draft.identity != nullptr) {
+    add("user", draft.identity->user);
+    if (draft.identity->verified) add("verified", "1");
+    if (draft.identity->trusted) add("trusted", "1");
+  }
+  if (!draft.tags.empty()) add("tags", tags_text(draft.tags));
+  if (draft.publisher_session != 0) add("from", writer.node + "/" + std::to_string(draft.publisher_session));
+  if (draft.to_others) add("others", "1");
+  const auto count = static_cast<std::ptrdiff_t>(words.size() - begin);
+  words[head] = std::to_string(draft.idempotency_key.empty() ? count : -count);
+}
+
+std::string redis_random_text(std::uint64_t random) {
+  return hex_text(random & ((std::uint64_t{1} << 58) - 1), 15);
+}
+
+std::optional<Uuid> redis_publication_id(const std::optional<Position>& position, std::string_view id) {
+  if (!position) return parse_uuid(id);
+  const std::optional<std::uint64_t> random = parse<std::uint64_t>(id, 16);
+  if (!random) return std::nullopt;
+  return publication_id(*position, *random);
+}
+
+PublicationPtr read_entry(std::string_view channel, const std::optional<Position>& position, std::int64_t time_ms,
+                          std::span<const std::string_view> words, const RedisWriter& reader) {
+  auto publication = std::make_unique<Publication>();
+  publication->channel = channel;
+  publication->position = position;
+  publication->time_ms = time_ms;
+  EntryReader entry(*publication, reader);
+  for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
+    if (!entry.take(words[i], words[i + 1])) return nullptr;
+  }
+  if (!entry.finish()) return nullptr;
+  return PublicationPtr(publication.release());
+}
+
+std::optional<Position> stream_entry_position(const RespValue& entry) {
+  const RespValue::Array* const parts = entry.array();
+  if (parts == nullptr || parts->size() != 2 || (*parts)[0].text() == nullptr) return std::nullopt;
+  return parse_redis_position(*(*parts)[0].text());
+}
+
+PublicationPtr read_stream_entry(std::string_view channel, const RespValue& entry, const RedisWriter& reader) {
+  const std::optional<Position> position = stream_entry_position(entry);
+  if (!position) return nullptr;
+  const RespValue::Array* const fields = (*entry.array())[1].array();
+  if (fields == nullptr) return nullptr;
+  std::vector<std::string_view> words;
+  words.reserve(fields->size());
+  for (const RespValue& field : *fields) {
+    if (field.text() == nullptr) return nullptr;
+    words.push_back(*field.text());
+  }
+  if (words.size() < 2 || words[0] != "time") return nullptr;
+  const std::optional<std::int64_t> time_ms = parse_redis_number(words[1]);
+  if (!time_ms) return nullptr;
+  return read_entry(channel, position, *time_ms, std::span(words).subspan(2), reader);
+}
+
+std::optional<RedisMessage> read_message(std::string_view message) {
+  Unpacker unpacker(message);
+  RedisMessage read;
+  const auto version = unpacker.text(), first = unpacker.text(), time = unpacker.text();
+  if (!version || *version != kMessageVersion || !first || !time) return std::nullopt;
+  if (!first->empty()) {
+    read.first = parse_redis_position(*first);
+    if (!read.first) return std::nullopt;
+  }
+  const std::optional<std::int64_t> time_ms = parse_redis_number(*time);
+  if (!time_ms) return std::nullopt;
+  read.time_ms = *time_ms;
+  while (!unpacker.at_end()) {
+    const std::optional<std::string_view> head = unpacker.text();
+    std::optional<std::int64_t> count = head ? parse_redis_number(*head) : std::nullopt;
+    if (count && *count < -static_cast<std::int64_t>(message.size())) return std::nullopt;
+    if (count && *count < 0) {
+      if (!unpacker.text()) return std::nullopt;  // The idempotency key.
+      count = -*count;
+    }
+    if (!count || *count > static_cast<std::int64_t>(message.size())) return std::nullopt;
+    std::vector<std::string_view>& words = read.entries.emplace_back();
+    words.reserve(static_cast<std::size_t>(*count));
+    for (std::int64_t i = 0; i < *count; ++i) {
+      const std::optional<std::string_view> word = unpacker.text();
+      if (!word) return std::nullopt;
+      words.push_back(*word);
+    }
+  }
+  return read;
+}
+
+std::string pack_message(std::int64_t time_ms, std::span<const std::string> words) {
+  std::string out;
+  pack_text(out, kMessageVersion);
+  pack_text(out, "");
+  pack_text(out, std::to_string(time_ms));
+  for (const std::string& word : words) pack_text(out, word);
+  return out;
+}
+
+}  // namespace carillon

@@ -1,0 +1,58 @@
+// A publication as Redis has it: an entry of its channel's stream, and part of a message by which nodes tell each other.
+// README.md says which fields there are. Reading checks everything: bytes that were not written here are refused, never
+// trusted.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/redis/resp.h"
+#include "hub/publication.h"
+
+namespace carillon {
+
+// "<epoch>-<offset>", as ids of entries are written.
+std::string redis_position(const Position& position);
+std::optional<Position> parse_redis_position(std::string_view text);
+std::optional<std::int64_t> parse_redis_number(std::string_view text);
+
+// What an entry says of where it was written.
+struct RedisWriter {
+  std::string node;  // This node's name: sessions' ids mean something on it only.
+};
+
+// The draft's payload in gzip, when it has so many bytes or more (0: never) and is smaller so. Any thread.
+std::optional<std::string> compressed_payload(const Draft& draft, std::size_t compress_bytes);
+
+// The publication's part of an entry's fields, name and value in turn, with their number (minus that, and then the draft's
+// idempotency key, when it has one) in front: what the publishing scripts take for each. `id`: what makes the publication's
+// id unique: where the channel keeps history 15 hexadecimal digits, else the id itself.
+void append_entry(std::vector<std::string>& words, const Draft& draft, std::optional<std::string> compressed, std::string id,
+                  const RedisWriter& writer);
+// The 58 random bits of an id, as append_entry takes them.
+std::string redis_random_text(std::uint64_t random);
+// The id of the publication there whose entry has this `id`.
+std::optional<Uuid> redis_publication_id(const std::optional<Position>& position, std::string_view id);
+
+// Null: it cannot be read. `words` are names and values in turn, without the time.
+PublicationPtr read_entry(std::string_view channel, const std::optional<Position>& position, std::int64_t time_ms,
+                          std::span<const std::string_view> words, const RedisWriter& reader);
+// Of what XRANGE gives for one entry: its id, and its fields.
+PublicationPtr read_stream_entry(std::string_view channel, const RespValue& entry, const RedisWriter& reader);
+std::optional<Position> stream_entry_position(const RespValue& entry);
+
+// A message with publications of one channel: what the script packs, unpacked. Its texts are the message's.
+struct RedisMessage {
+  std::optional<Position> first;  // Of the first publication; those behind it follow without holes. Absent: none has one.
+  std::int64_t time_ms = 0;
+  std::vector<std::vector<std::string_view>> entries;
+};
+std::optional<RedisMessage> read_message(std::string_view message);
+// As the scripts do it, for channels that keep no history: what append_entry has made, of any number of publications.
+std::string pack_message(std::int64_t time_ms, std::span<const std::string> words);
+
+}  // namespace carillon

@@ -1,0 +1,306 @@
+#include "engine/redis/redis_publisher.h"
+
+#include <algorithm>
+
+#include "engine/redis/redis_failure.h"
+#include "engine/redis/redis_receipts.h"
+#include "engine/redis/redis_scripts.h"
+#include "hub/publication_id.h"
+
+namespace carillon {
+namespace {
+
+constexpr Millis kSweep{100};
+
+std::size_t size_of(const RedisPublish& publish) {
+  return publish.draft.event.size() + (publish.compressed ? publish.compressed->size() : publish.draft.payload.size());
+}
+
+void refuse(std::vector<RedisPublish>& batch, const Error& error) {
+  for (RedisPublish& publish : batch) publish.done(error);
+}
+
+}  // namespace
+
+std::optional<RedisPlace> RedisPlace::take(RedisWaitingRoom& room, std::size_t bytes, const RedisOptions& options) {
+  // Callers that ask at once may all be let in.
+  if (room.count.load() >= options.waiting_max || room.bytes.load() + bytes > options.waiting_bytes_max) return std::nullopt;
+  room.count.fetch_add(1);
+  room.bytes.fetch_add(bytes);
+  return RedisPlace(room, bytes);
+}
+
+RedisPlace::~RedisPlace() {
+  if (room_ == nullptr) return;
+  room_->count.fetch_sub(1);
+  room_->bytes.fetch_sub(bytes_);
+}
+
+RedisPublisher::RedisPublisher(const RedisParts& parts, RedisFeeds& feeds, Random& random)
+    : parts_(parts), feeds_(feeds), random_(random), sweep_timer_([this] { sweep(); }) {
+  parts_.loop.schedule(sweep_timer_, kSweep);
+}
+
+// ---- Channels ----
+
+RedisPublisher::Channel* RedisPublisher::find(const std::string& name) {
+  const auto found = channels_.find(name);
+  return found == channels_.end() ? nullptr : found->second.get();
+}
+
+RedisPublisher::Channel& RedisPublisher::channel_of(const std::string& name) {
+  if (Channel* const channel = find(name)) return *channel;
+  if (channels_.size() >= kChannelsMax) forget_one();
+  return *channels_.emplace(name, std::make_unique<Channel>(name)).first->second;
+}
+
+void RedisPublisher::forget_one() {
+  for (auto entry = channels_.begin(); entry != channels_.end(); ++entry) {
+    const Channel& channel = *entry->second;
+    if (channel.ready || channel.under_way > 0 || !channel.waiting.empty()) continue;
+    channels_.erase(entry);
+    return;
+  }
+}
+
+// ---- Sending ----
+
+void RedisPublisher::add(RedisPublish publish) {
+  Channel& channel = channel_of(publish.draft.channel);
+  publish.deadline = parts_.loop.now() + parts_.options.wait_max;
+  channel.waiting.push_back(std::move(publish));
+  if (!std::exchange(channel.ready, true)) ready_.push_back(&channel);
+}
+
+void RedisPublisher::flush() {
+  for (Channel* const channel : std::exchange(ready_, {})) {
+    channel->ready = false;
+    send(*channel);
+  }
+}
+
+void RedisPublisher::send(Channel& channel) {
+  while (channel.under_way < kUnderWayMax && !channel.waiting.empty()) {
+    Batch batch = next_batch(channel);
+    ++channel.under_way;
+    if (batch.front().rule.count_max > 0) {
+      send_kept(channel, std::move(batch));
+    } else if (!batch.front().draft.idempotency_key.empty()) {
+      send_once(channel, std::move(batch.front()));
+    } else {
+      send_bare(channel, std::move(batch));
+    }
+  }
+  if (!channel.waiting.empty()) queued_.insert(channel.name);
+}
+
+// Of a channel that keeps no history those with a key go alone.
+RedisPublisher::Batch RedisPublisher::next_batch(Channel& channel) {
+  Batch batch;
+  std::size_t bytes = 0;
+  while (!channel.waiting.empty() && batch.size() < kBatchMax && bytes < kBatchBytesMax) {
+    RedisPublish& next = channel.waiting.front();
+    const bool alone = next.rule.count_max == 0 && !next.draft.idempotency_key.empty();
+    if (alone && !batch.empty()) break;
+    bytes += size_of(next);
+    batch.push_back(std::move(next));
+    channel.waiting.pop_front();
+    if (alone) break;
+  }
+  return batch;
+}
+
+void RedisPublisher::send_kept(Channel& channel, Batch batch) {
+  const bool renew = !channel.renewed || parts_.loop.now() - *channel.renewed > Millis(parts_.options.idle_ms / 8);
+  if (renew) channel.renewed = parts_.loop.now();
+  std::vector<std::string> words;
+  words.reserve(8 + batch.size() * 9);
+  words.push_back(parts_.keys.publications(channel.name));
+  words.push_back(std::to_string(batch.front().rule.count_max));
+  words.push_back(std::to_string(parts_.options.idle_ms));
+  words.emplace_back(renew ? "1" : "0");
+  words.push_back(std::to_string(parts_.options.idempotency_ms));
+  words.push_back(channel.known ? redis_position(*channel.known) : "");
+  words.push_back(std::to_string(channel.known_ms));
+  words.push_back(parts_.keys.idempotency(channel.name, ""));
+  for (RedisPublish& publish : batch) {
+    publish.random = random_.next_u64();
+    append_entry(words, publish.draft, std::move(publish.compressed), redis_random_text(publish.random), parts_.writer);
+  }
+  if (renew) list(channel.name);
+  const std::string keys[] = {parts_.keys.stream(channel.name)};
+  parts_.client.run(redis_scripts::publish(), keys, std::move(words),
+                    guard_.wrap([this, name = channel.name, batch = std::move(batch)](const Result<RespValue>& reply) mutable {
+                      on_published(name, std::move(batch), reply);
+                    }));
+}
+
+void RedisPublisher::send_bare(Channel& channel, Batch batch) {
+  const std::int64_t now_ms = parts_.clock.unix_ms();
+  std::vector<std::string> words;
+  for (RedisPublish& publish : batch) {
+    publish.id = random_uuid(random_);
+    append_entry(words, publish.draft, std::move(publish.compressed), publish.id.text(), parts_.writer);
+  }
+  const std::string heard = parts_.keys.publications(channel.name);
+  if (feeds_.wants(channel.name)) feeds_.expect_bare(batch.back().id);
+  parts_.client.send(
+      heard, RespCommand{"PUBLISH", heard, pack_message(now_ms, words)},
+      guard_.wrap([this, name = channel.name, batch = std::move(batch), now_ms](const Result<RespValue>& reply) mutable {
+        on_bare(name, std::move(batch), now_ms, reply);
+      }));
+}
+
+void RedisPublisher::send_once(Channel& channel, RedisPublish publish) {
+  const std::int64_t now_ms = parts_.clock.unix_ms();
+  publish.id = random_uuid(random_);
+  std::vector<std::string> words;
+  append_entry(words, publish.draft, std::move(publish.compressed), publish.id.text(), parts_.writer);
+  const std::string keys[] = {parts_.keys.idempotency(channel.name, publish.draft.idempotency_key)};
+  std::vector<std::string> arguments = {parts_.keys.publications(channel.name), pack_message(now_ms, words),
+                                        std::to_string(parts_.options.idempotency_ms),
+                                        redis_receipt_text({.id = publish.id, .time_ms = now_ms})};
+  if (feeds_.wants(channel.name)) feeds_.expect_bare(publish.id);
+  parts_.client.run(
+      redis_scripts::publish_once(), keys, std::move(arguments),
+      guard_.wrap([this, name = channel.name, publish = std::move(publish), now_ms](const Result<RespValue>& reply) mutable {
+        on_once(name, std::move(publish), now_ms, reply);
+      }));
+}
+
+// ---- Answers ----
+
+void RedisPublisher::on_published(const std::string& name, Batch batch, const Result<RespValue>& reply) {
+  const std::optional<Error> failure = redis_failure(reply);
+  std::optional<RedisOutcomes> outcomes;
+  if (!failure) outcomes = read_outcomes(*reply, batch.size());
+  if (!outcomes) {
+    refuse(batch, failure ? *failure : Error{ErrorKind::kInternal, "Redis answered what no script of ours does"});
+    return on_answered(name);
+  }
+  const bool wanted = feeds_.wants(name);
+  std::vector<PublicationPtr> own;
+  std::vector<std::pair<RedisPublish, Receipt>> published;
+  published.reserve(batch.size());
+  std::size_t bytes = 0;
+  std::optional<Position> last;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    RedisPublish& publish = batch[i];
+    const RedisOutcome outcome = outcomes->of(i);
+    if (outcome.error) {
+      publish.done(*outcome.error);
+      continue;
+    }
+    Receipt receipt = outcome.receipt;
+    if (receipt.repeated) {
+      publish.done(receipt);
+      continue;
+    }
+    last = receipt.position;
+    bytes += size_of(publish);
+    receipt.id = publication_id(*receipt.position, publish.random);
+    if (wanted) {
+      std::unique_ptr<Publication> made = publication_of(std::move(publish.draft));
+      made->position = receipt.position;
+      made->id = receipt.id;
+      made->time_ms = receipt.time_ms;
+      own.emplace_back(made.release());
+    }
+    published.emplace_back(std::move(publish), receipt);
+  }
+  if (Channel* const channel = find(name); channel != nullptr && last) {
+    channel->known_ms = std::max(channel->known_ms, outcomes->time_ms);
+    // With its first publication a channel is one to be listed.
+    if (published.front().second.position->offset == 1) list(name);
+    keep_in_order(*channel, *last, bytes, published.front().first.rule);
+  }
+  feeds_.offer(name, std::move(own), [published = std::move(published)]() mutable {
+    for (auto& [publish, receipt] : published) publish.done(receipt);
+  });
+  on_answered(name);
+}
+
+void RedisPublisher::on_bare(const std::string& name, Batch batch, std::int64_t time_ms, const Result<RespValue>& reply) {
+  const Uuid last = batch.back().id;
+  if (const std::optional<Error> failure = redis_failure(reply)) {
+    feeds_.forget_bare(last);
+    refuse(batch, *failure);
+  } else {
+    feeds_.when_heard_bare(name, last, [batch = std::move(batch), time_ms]() mutable {
+      for (RedisPublish& publish : batch) publish.done(Receipt{.id = publish.id, .time_ms = time_ms});
+    });
+  }
+  on_answered(name);
+}
+
+void RedisPublisher::on_once(const std::string& name, RedisPublish publish, std::int64_t time_ms,
+                             const Result<RespValue>& reply) {
+  const std::optional<Error> failure = redis_failure(reply);
+  const std::string* const text = failure ? nullptr : reply->text();
+  const std::optional<Receipt> before = text != nullptr ? parse_redis_receipt(*text, "=") : std::nullopt;
+  if (text != nullptr && *text == "+") {
+    const Uuid id = publish.id;
+    feeds_.when_heard_bare(name, id, [publish = std::move(publish), time_ms]() mutable {
+      publish.done(Receipt{.id = publish.id, .time_ms = time_ms});
+    });
+  } else {
+    feeds_.forget_bare(publish.id);
+    if (before) {
+      publish.done(*before);
+    } else {
+      publish.done(failure ? *failure : Error{ErrorKind::kCorrupt, "what Redis keeps for this idempotency key cannot be read"});
+    }
+  }
+  on_answered(name);
+}
+
+void RedisPublisher::on_answered(const std::string& name) {
+  Channel* const channel = find(name);
+  if (channel == nullptr) return;
+  --channel->under_way;
+  // What was answered now may be followed by more in this turn.
+  if (!channel->waiting.empty()) send(*channel);
+}
+
+// ---- What is kept ----
+
+void RedisPublisher::keep_in_order(Channel& channel, const Position& last, std::size_t bytes, const HistoryRule& rule) {
+  channel.known = last;
+  channel.bytes_since_trim += bytes;
+  const Millis now = parts_.loop.now();
+  const bool large = rule.bytes_max > 0 && channel.bytes_since_trim >= rule.bytes_max / 8;
+  const bool old = rule.age_max_ms > 0 && now - channel.trimmed >= std::max(Millis(1000), Millis(rule.age_max_ms / 8));
+  if (!large && !old) return;
+  channel.trimmed = now;
+  channel.bytes_since_trim = 0;
+  const std::string keys[] = {parts_.keys.stream(channel.name)};
+  // Nobody waits for it, and the next one makes up for it.
+  parts_.client.run(redis_scripts::trim(), keys, {std::to_string(rule.age_max_ms), std::to_string(rule.bytes_max)},
+                    [](const Result<RespValue>&) {});
+}
+
+void RedisPublisher::list(const std::string& name) {
+  parts_.client.send(parts_.keys.channels(), RespCommand{"ZADD", parts_.keys.channels(), "0", name},
+                     [](const Result<RespValue>&) {});
+}
+
+void RedisPublisher::sweep() {
+  parts_.loop.schedule(sweep_timer_, kSweep);
+  const Millis now = parts_.loop.now();
+  for (auto name = queued_.begin(); name != queued_.end();) {
+    Channel* const channel = find(*name);
+    Batch late;
+    while (channel != nullptr && !channel->waiting.empty() && channel->waiting.front().deadline <= now) {
+      late.push_back(std::move(channel->waiting.front()));
+      channel->waiting.pop_front();
+    }
+    refuse(late, {ErrorKind::kUnavailable, "Redis did not take it in time: it was not published; try again later"});
+    if (channel == nullptr || channel->waiting.empty()) {
+      queued_.erase(name++);
+    } else {
+      ++name;
+    }
+  }
+}
+
+}  // namespace carillon

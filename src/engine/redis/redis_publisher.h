@@ -1,0 +1,119 @@
+// RedisPublisher: publishes of this node, in the order of the calls for each channel.
+//
+// What comes for a channel while its last batches are under way waits, and becomes its next batch: one script, which takes the
+// positions, keeps the publications and tells the nodes in one step. Channels that keep no history need no script. A publish is
+// answered when this node has handed out its own copy, if it hears the channel.
+//
+// A publish whose answer was lost is not repeated: it may have been published, and the error says so. Whoever publishes with an
+// idempotency key may repeat it. On the engine's loop.
+#pragma once
+
+#include <atomic>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/fast_random.h"
+#include "engine/redis/redis_feeds.h"
+
+namespace carillon {
+
+// What waits for an answer, in all; bounded by RedisOptions. Any thread.
+struct RedisWaitingRoom {
+  std::atomic<std::size_t> count{0};
+  std::atomic<std::size_t> bytes{0};
+};
+
+// A place there, as long as it lives.
+class RedisPlace {
+ public:
+  // Absent: there is none left.
+  static std::optional<RedisPlace> take(RedisWaitingRoom& room, std::size_t bytes, const RedisOptions& options);
+  RedisPlace(RedisPlace&& other) noexcept : room_(std::exchange(other.room_, nullptr)), bytes_(other.bytes_) {}
+  RedisPlace& operator=(RedisPlace&& other) noexcept {
+    std::swap(room_, other.room_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~RedisPlace();
+
+ private:
+  RedisPlace(RedisWaitingRoom& room, std::size_t bytes) : room_(&room), bytes_(bytes) {}
+
+  RedisWaitingRoom* room_;
+  std::size_t bytes_;
+};
+
+struct RedisPublish {
+  Draft draft;
+  std::optional<std::string> compressed;  // The payload, where that is smaller.
+  HistoryRule rule;
+  RedisPlace place;
+  RedisAnswer<Receipt> done;
+  Millis deadline{0};        // Set here.
+  std::uint64_t random = 0;  // Likewise, where the channel keeps history.
+  Uuid id;                   // Likewise, where it does not.
+};
+
+class RedisPublisher {
+ public:
+  // Batches of one channel that are under way at once.
+  static constexpr std::size_t kUnderWayMax = 2;
+  static constexpr std::size_t kBatchMax = 256;
+  static constexpr std::size_t kBatchBytesMax = 256u << 10;
+  // Channels whose state is known; beyond it one is forgotten for each new one.
+  static constexpr std::size_t kChannelsMax = 100'000;
+
+  RedisPublisher(const RedisParts& parts, RedisFeeds& feeds, Random& random);
+
+  void add(RedisPublish publish);
+  // Sends what was added: at the end of a burst.
+  void flush();
+
+ private:
+  using Batch = std::vector<RedisPublish>;
+  struct Channel {
+    explicit Channel(std::string its_name) : name(std::move(its_name)) {}
+    const std::string name;
+    std::deque<RedisPublish> waiting;
+    std::size_t under_way = 0;
+    bool ready = false;  // Is in ready_.
+    std::optional<Position> known;
+    std::int64_t known_ms = 0;
+    std::optional<Millis> renewed;  // When its expiry and its name in the list were renewed from here.
+    Millis trimmed{0};
+    std::size_t bytes_since_trim = 0;
+  };
+
+  Channel& channel_of(const std::string& name);
+  Channel* find(const std::string& name);
+  void forget_one();
+  void send(Channel& channel);
+  Batch next_batch(Channel& channel);
+  void send_kept(Channel& channel, Batch batch);
+  void send_bare(Channel& channel, Batch batch);
+  void send_once(Channel& channel, RedisPublish publish);
+  void on_published(const std::string& name, Batch batch, const Result<RespValue>& reply);
+  void on_bare(const std::string& name, Batch batch, std::int64_t time_ms, const Result<RespValue>& reply);
+  void on_once(const std::string& name, RedisPublish publish, std::int64_t time_ms, const Result<RespValue>& reply);
+  void on_answered(const std::string& name);
+  void keep_in_order(Channel& channel, const Position& last, std::size_t bytes, const HistoryRule& rule);
+  void list(const std::string& name);
+  void sweep();
+
+  const RedisParts& parts_;
+  RedisFeeds& feeds_;
+  FastRandom random_;
+  boost::unordered_flat_map<std::string, std::unique_ptr<Channel>, NameHash, NameEqual> channels_;
+  std::vector<Channel*> ready_;
+  boost::unordered_flat_set<std::string, NameHash, NameEqual> queued_;  // Channels with publishes that wait.
+  CallbackTimer sweep_timer_;
+  RedisGuard guard_;
+};
+
+}  // namespace carillon

@@ -1,0 +1,40 @@
+// What the publishing scripts answer, and the receipts they keep for idempotency keys.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fast_random.h"
+#include "carillon/result.h"
+#include "engine/redis/resp.h"
+#include "hub/publication.h"
+
+namespace carillon {
+
+struct RedisOutcome {
+  std::optional<Error> error;
+  Receipt receipt;  // Without the id, unless it is repeated.
+};
+
+// Of one batch.
+struct RedisOutcomes {
+  std::optional<Position> first;     // When all were published, one behind the other;
+  std::vector<RedisOutcome> others;  // else of each.
+  std::int64_t time_ms = 0;
+
+  RedisOutcome of(std::size_t index) const;
+};
+// Absent: it is no such answer.
+std::optional<RedisOutcomes> read_outcomes(const RespValue& reply, std::size_t count);
+
+// "<position> <time> <id>"; of a channel that keeps no history the position is "-".
+std::string redis_receipt_text(const Receipt& receipt);
+// Of a publication that was published before, behind `mark`.
+std::optional<Receipt> parse_redis_receipt(std::string_view text, std::string_view mark);
+
+Uuid random_uuid(FastRandom& random);
+
+}  // namespace carillon
