@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/log.h"
 #include "engine/redis/presence_record.h"
 #include "engine/redis/presence_scripts.h"
 #include "engine/redis/redis_failure.h"
