@@ -67,6 +67,8 @@ std::uint64_t resident_bytes() {
 class Nobody final : public EngineEvents {
  public:
   void on_publication(const PublicationPtr&) override {}
+  void on_gap(const std::string&, std::uint64_t) override {}
+  void on_continuity(Continuity) override {}
 };
 
 struct World {

@@ -337,9 +337,44 @@ struct WebhookOptions {
   friend bool operator==(const WebhookOptions&, const WebhookOptions&) = default;
 };
 
+// The engine `redis`: one channel space for several servers, kept by a Redis (7.0 or later).
+struct RedisEngineOptions {
+  // redis://[user[:password]@]host[:port][/database], or rediss:// with TLS. Several: a master and its replicas, of which the one
+  // that takes writes is used, also after a failover; or some nodes of a cluster.
+  std::vector<std::string> urls = {"redis://127.0.0.1:6379"};
+  // The addresses are nodes of a Redis Cluster.
+  bool cluster = false;
+  // Instead of the one in `urls`, so that it can come from the environment.
+  std::string password;
+  // All keys and channels in Redis begin with it: servers of one prefix share one channel space.
+  std::string prefix = "carillon:";
+  // With rediss://: files in PEM. No authorities named: the system's. Without `tls_verify` anybody is believed to be the Redis.
+  std::string tls_ca_file;
+  std::string tls_certificate_file;
+  std::string tls_key_file;
+  bool tls_verify = true;
+  // An attempt to connect that takes longer is given up.
+  Milliseconds connect_time = std::chrono::seconds(5);
+  // A command that is not answered within this gives the connection up.
+  Milliseconds command_time = std::chrono::seconds(5);
+  // How long a publish waits for a connection that is lost; then it fails (503).
+  Milliseconds wait_time = std::chrono::seconds(5);
+  // Bytes of commands that may wait; beyond it a publish fails (429).
+  std::size_t waiting_bytes = 64 * 1024 * 1024;
+  // Payloads of so many bytes or more are compressed (gzip) in Redis, where that makes them smaller. 0: never.
+  std::size_t compress_bytes = 4096;
+  // A channel that nobody published to for so long is forgotten, with its positions. 0: never.
+  Milliseconds idle_time = std::chrono::hours(7 * 24);
+  // Where the other servers reach this one's HTTP port, such as http://10.0.0.5:8080: for polls that arrive at another server
+  // than their session's. Empty: the address it listens on, unless that is every address of the machine.
+  std::string advertise;
+
+  friend bool operator==(const RedisEngineOptions&, const RedisEngineOptions&) = default;
+};
+
 struct EngineOptions {
   // What orders and keeps publications. "memory": in this process, gone when it ends. "log": on a disk, in `data_dir`; there
-  // again after a restart or a crash.
+  // again after a restart or a crash. "redis": shared by several servers, see RedisEngineOptions.
   std::string kind = "memory";
   // Where the log is; made if it is not there. One server at a time.
   std::string data_dir = "carillon-data";
@@ -386,6 +421,7 @@ struct ServerOptions {
   std::vector<ChannelRule> channels;
   PresenceOptions presence;
   EngineOptions engine;
+  RedisEngineOptions redis;
   HttpOptions http;
   WebSocketOptions websocket;
   NativeOptions native;

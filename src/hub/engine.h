@@ -35,6 +35,16 @@ enum class Continuity : std::uint8_t {
   kReset,     // It does again, but on channels that keep no history publications may have been missed. kOk follows at once.
 };
 
+// "ok", "degraded", "reset".
+constexpr const char* continuity_text(Continuity continuity) {
+  switch (continuity) {
+    case Continuity::kOk: return "ok";
+    case Continuity::kDegraded: return "degraded";
+    case Continuity::kReset: return "reset";
+  }
+  return "";
+}
+
 // Hears every publication of the channels this node has interest in. Called in each channel's order, on any thread;
 // must not block and must not call the engine back.
 class EngineEvents {

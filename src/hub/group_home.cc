@@ -393,6 +393,14 @@ void GroupHome::on_news(const std::string& channel) {
   }
 }
 
+void GroupHome::look_again(const std::string& channel) {
+  for (const auto& [id, group] : by_id_) {
+    if (group->machine == nullptr || (!channel.empty() && group->name.channel != channel)) continue;
+    group->verify = true;
+    activate(*group);
+  }
+}
+
 // --- Turns
 
 void GroupHome::activate(Group& group) {

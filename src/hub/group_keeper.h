@@ -49,6 +49,8 @@ class GroupKeeper {
   virtual void remove(const GroupName& name, UniqueFunction<void(Result<void>)> done) = 0;
   // The channel, which it watches, has come further.
   virtual void on_news(const std::string& channel) = 0;
+  // News of the channel (of every channel, when the name is empty) may have been missed.
+  virtual void look_again(const std::string& channel) = 0;
   // Of groups that nodes share: something comes back to it within this time; it was removed.
   virtual void on_return(const GroupName& /*name*/, Millis /*within*/) {}
   virtual void on_removed(const GroupName& /*name*/, std::uint64_t /*generation*/) {}

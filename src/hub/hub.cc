@@ -52,7 +52,7 @@ Result<void> check_draft(const Draft& draft) {
 }
 
 Hub::Hub(Engine& engine, const Clock& clock, const Policy& policy, const HubOptions& options)
-    : engine_(engine), clock_(clock), policy_(policy), options_(options) {
+    : engine_(engine), clock_(clock), policy_(policy), options_(options), wants_interest_(engine.wants_interest()) {
   engine_.set_events(*this);
   engine_.presence().set_events(*this);
 }
@@ -70,6 +70,9 @@ void Hub::close_listeners() {
 
 Shard& Hub::add_shard(Loop& loop) {
   CHECK(shards_.size() < Interest::kLoopsMax);
+  if (NodeDirectory* const nodes = engine_.nodes(); nodes != nullptr && calls_ == nullptr) {
+    calls_ = std::make_unique<NodeCalls>(*this, loop, *nodes);
+  }
   groups_.add_home(loop);  // What it delivers at a turn's end leaves with the shard's flush.
   shards_.push_back(std::make_unique<Shard>(*this, loop, static_cast<unsigned>(shards_.size())));
   return *shards_.back();
@@ -105,6 +108,27 @@ void Hub::on_publication(const PublicationPtr& publication) {
     return listener == nullptr;
   });
   listener_count_.store(listeners_.size(), std::memory_order_release);
+  if (listeners_.empty() && listening_) shards_.front()->loop().post([this] { forget_listeners(); });
+}
+
+void Hub::forget_listeners() {
+  const std::lock_guard lock(listeners_mutex_);
+  if (listeners_.empty() && std::exchange(listening_, false)) remove_interest({.kind = Selector::Kind::kTree, .base = {}});
+}
+
+void Hub::on_gap(const std::string& channel, std::uint64_t count) {
+  groups_.look_again(channel);
+  std::uint64_t loops = interest_.loops_hearing(channel);
+  for (; loops != 0; loops &= loops - 1) {
+    Shard& shard = *shards_[static_cast<std::size_t>(__builtin_ctzll(loops))];
+    shard.loop().post([&shard, channel, count] { shard.tell_gap(channel, count); });
+  }
+}
+
+void Hub::on_continuity(Continuity continuity) {
+  continuity_.store(continuity, std::memory_order_relaxed);
+  if (continuity != Continuity::kDegraded) groups_.look_again({});
+  for (const auto& shard : shards_) shard->loop().post([&shard = *shard, continuity] { shard.tell_continuity(continuity); });
 }
 
 void Hub::on_presence(const PresenceUpdatePtr& diff) {
@@ -120,7 +144,30 @@ void Hub::presence_counts(std::string channel, UniqueFunction<void(Result<Presen
   engine_.presence().counts(std::move(channel), std::move(done));
 }
 
+// What the other nodes did, and this one.
+UniqueFunction<void(std::size_t)> Hub::with_others(const NodeCalls::Call& call, Loop& loop,
+                                                   UniqueFunction<void(std::size_t)> done) {
+  if (calls_ == nullptr) return done;
+  struct Sum {
+    std::size_t parts = 0, count = 0;
+    UniqueFunction<void(std::size_t)> done;
+    void add(std::size_t some) {
+      count += some;
+      if (++parts == 2) done(count);
+    }
+  };
+  auto sum = std::make_shared<Sum>();
+  sum->done = std::move(done);
+  calls_->ask(call, loop, [sum](std::size_t count) { sum->add(count); });
+  return [sum](std::size_t count) { sum->add(count); };
+}
+
 void Hub::close_channel(Loop& loop, CloseChannel close, UniqueFunction<void(std::size_t)> done) {
+  done = with_others({"close_channel", close.channel, close.reason, close.crash ? "crash" : ""}, loop, std::move(done));
+  close_channel_here(loop, std::move(close), std::move(done));
+}
+
+void Hub::close_channel_here(Loop& loop, CloseChannel close, UniqueFunction<void(std::size_t)> done) {
   if (close.crash) engine_.presence().crash(close.channel, close.reason);
   const auto shared = std::make_shared<const CloseChannel>(std::move(close));
   const auto ask = [shared](Shard& shard) { return shard.close_channel(shared->channel, shared->reason, shared->crash); };
@@ -133,11 +180,17 @@ std::shared_ptr<Listener> Hub::listen(std::size_t capacity) {
   auto listener = std::make_shared<Listener>(std::max<std::size_t>(capacity, 1));
   const std::lock_guard lock(listeners_mutex_);
   listeners_.push_back(listener);
+  if (!std::exchange(listening_, true)) add_interest({.kind = Selector::Kind::kTree, .base = {}});
   listener_count_.store(listeners_.size(), std::memory_order_release);
   return listener;
 }
 
 void Hub::announce(Bytes text) {
+  if (calls_ != nullptr) calls_->tell({"announce", std::string(text.view())});
+  announce_here(text);
+}
+
+void Hub::announce_here(const Bytes& text) {
   for (const auto& shard : shards_) {
     shard->loop().post([&shard = *shard, text] {
       for (std::size_t slot = 0; slot < shard.sessions_.size(); ++slot) {
@@ -184,8 +237,13 @@ void Hub::disconnect(Loop& loop, SessionId session, std::string text, UniqueFunc
       });
 }
 
-// Clients may end themselves and each other as they are told, which only empties places.
 void Hub::disconnect_user(Loop& loop, std::string user, std::string text, UniqueFunction<void(std::size_t)> done) {
+  done = with_others({"disconnect_user", user, text}, loop, std::move(done));
+  disconnect_user_here(loop, std::move(user), std::move(text), std::move(done));
+}
+
+// Clients may end themselves and each other as they are told, which only empties places.
+void Hub::disconnect_user_here(Loop& loop, std::string user, std::string text, UniqueFunction<void(std::size_t)> done) {
   const auto ask = [user = std::move(user), text = std::move(text)](Shard& shard) {
     std::size_t count = 0;
     for (std::size_t slot = 0; slot < shard.sessions_.size(); ++slot) {

@@ -22,6 +22,7 @@
 #include "hub/engine.h"
 #include "hub/interest.h"
 #include "hub/listener.h"
+#include "hub/node_calls.h"
 #include "hub/policy.h"
 #include "hub/queue_groups.h"
 #include "hub/session.h"
@@ -109,7 +110,9 @@ class Hub final : private EngineEvents, private PresenceEvents {
   void presence(std::string channel, UniqueFunction<void(Result<PresenceStatePtr>)> done);
   void presence_counts(std::string channel, UniqueFunction<void(Result<PresenceCounts>)> done);
 
-  // Ends the subscriptions of every client here to exactly this channel, and with them who is present. With `crash` clients
+  // What follows, unless it says "here", is done on all nodes; a node that cannot be reached is left out.
+  //
+  // Ends the subscriptions of every client to exactly this channel, and with them who is present. With `crash` clients
   // whose protocol knows the difference are told that it went wrong, and come back by themselves. `done`, called on `loop`,
   // hears how many subscriptions there were.
   struct CloseChannel {
@@ -119,15 +122,20 @@ class Hub final : private EngineEvents, private PresenceEvents {
   };
   void close_channel(Loop& loop, CloseChannel close, UniqueFunction<void(std::size_t)> done);
 
+  void close_channel_here(Loop& loop, CloseChannel close, UniqueFunction<void(std::size_t)> done);
+
   // One text to every client, whatever it is subscribed to.
   void announce(Bytes text);
+  void announce_here(const Bytes& text);
 
-  // Sessions in the order of their ids after `after`; `done` is called on `loop`.
+  // Ends every session of this user, which is not empty; `done`, called on `loop`, hears how many there were.
+  void disconnect_user(Loop& loop, std::string user, std::string text, UniqueFunction<void(std::size_t)> done);
+  void disconnect_user_here(Loop& loop, std::string user, std::string text, UniqueFunction<void(std::size_t)> done);
+
+  // Sessions here in the order of their ids after `after`; `done` is called on `loop`.
   void list_sessions(Loop& loop, SessionId after, std::size_t count_max, UniqueFunction<void(std::vector<SessionInfo>)> done);
   // Ends a session with the reason; `done`, called on `loop`, hears whether there was one.
   void disconnect(Loop& loop, SessionId session, std::string text, UniqueFunction<void(bool)> done);
-  // Ends every session of this user, which is not empty; `done`, called on `loop`, hears how many there were.
-  void disconnect_user(Loop& loop, std::string user, std::string text, UniqueFunction<void(std::size_t)> done);
 
   struct ChannelInfo {
     ChannelRecord record;           // Without `top` where the channel keeps no history.
@@ -145,6 +153,8 @@ class Hub final : private EngineEvents, private PresenceEvents {
   QueueGroups& groups() { return groups_; }
 
   HubStats stats() const;
+  // Whether this node hears what others publish; always kOk with an engine of one process. Any thread.
+  Continuity continuity() const { return continuity_.load(std::memory_order_relaxed); }
   const HubOptions& options() const { return options_; }
   const Clock& clock() const { return clock_; }
   Engine& engine() { return engine_; }
@@ -152,15 +162,32 @@ class Hub final : private EngineEvents, private PresenceEvents {
 
  private:
   friend class Shard;
+  friend class QueueGroups;
+
+  // Somebody here wants to hear it, or does no more; counted.
+  void add_interest(const Selector& selector) {
+    if (wants_interest_) engine_.add_interest(selector);
+  }
+  void remove_interest(const Selector& selector) {
+    if (wants_interest_) engine_.remove_interest(selector);
+  }
+  void forget_listeners();
+  UniqueFunction<void(std::size_t)> with_others(const NodeCalls::Call& call, Loop& loop,
+                                                UniqueFunction<void(std::size_t)> done);
 
   void on_publication(const PublicationPtr& publication) override;
+  void on_gap(const std::string& channel, std::uint64_t count) override;
+  void on_continuity(Continuity continuity) override;
   void on_presence(const PresenceUpdatePtr& diff) override;
 
   Engine& engine_;
   const Clock& clock_;
   const Policy& policy_;
   const HubOptions options_;
+  const bool wants_interest_;
   Interest interest_;
+  std::atomic<Continuity> continuity_{Continuity::kOk};
+  std::unique_ptr<NodeCalls> calls_;  // Null: there is one node.
   QueueGroups groups_{*this};
   std::vector<std::unique_ptr<Shard>> shards_;
   std::atomic<std::uint64_t> publications_total_{0};
@@ -168,6 +195,7 @@ class Hub final : private EngineEvents, private PresenceEvents {
   std::mutex listeners_mutex_;
   std::vector<std::weak_ptr<Listener>> listeners_;
   std::atomic<std::size_t> listener_count_{0};
+  bool listening_ = false;  // The engine knows that everything is wanted. Under listeners_mutex_.
 };
 
 // Says what is wrong with the names in a draft, or nothing.

@@ -185,23 +185,31 @@ void QueueGroups::tell(const Publication& publication) {
   }
 }
 
-// What an engine hands out to those only who want it is wanted here too.
+void QueueGroups::look_again(const std::string& channel) {
+  if (watch_count_.load(std::memory_order_acquire) == 0) return;
+  for (const auto& home : homes_) home->loop().post([&home = *home, channel] { home.look_again(channel); });
+}
+
 void QueueGroups::watch(const std::string& channel, std::size_t home) {
-  if (hub_.engine().wants_interest()) hub_.engine().add_interest({.kind = Selector::Kind::kExact, .base = channel});
   const std::unique_lock lock(watches_mutex_);
   std::unique_ptr<Watch>& watch = watches_[channel];
-  if (watch == nullptr) watch = std::make_unique<Watch>();
+  if (watch == nullptr) {
+    watch = std::make_unique<Watch>();
+    hub_.add_interest({.base = channel});
+  }
   ++watch->groups;
   ++watch->homes[home];
   watch_count_.store(watches_.size(), std::memory_order_release);
 }
 
 void QueueGroups::unwatch(const std::string& channel, std::size_t home) {
-  if (hub_.engine().wants_interest()) hub_.engine().remove_interest({.kind = Selector::Kind::kExact, .base = channel});
   const std::unique_lock lock(watches_mutex_);
   const auto found = watches_.find(channel);
   --found->second->homes[home];
-  if (--found->second->groups == 0) watches_.erase(found);
+  if (--found->second->groups == 0) {
+    watches_.erase(found);
+    hub_.remove_interest({.base = channel});
+  }
   watch_count_.store(watches_.size(), std::memory_order_release);
 }
 

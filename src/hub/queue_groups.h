@@ -69,6 +69,9 @@ class QueueGroups final : private GroupStoreEvents {
     if (watch_count_.load(std::memory_order_acquire) != 0) tell(publication);
   }
 
+  // News of the channel may have been missed (of every channel, when the name is empty): groups look at how far it has come.
+  void look_again(const std::string& channel);
+
   GroupStats stats() const;
 
  private:

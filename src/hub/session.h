@@ -31,11 +31,11 @@ struct Member;
 using Ticket = std::uint64_t;
 
 // Publications that a slow client lost. Told by channel for the first kGapChannelsMax channels; those of any further channels
-// are counted together under the empty name.
+// are counted together under the empty name. Also what an engine of several nodes lost for everybody.
 inline constexpr std::size_t kGapChannelsMax = 64;
 struct Gap {
   std::string channel;
-  std::uint64_t messages = 0;
+  std::uint64_t messages = 0;  // 0: not known how many.
 };
 
 enum class EndReason : std::uint8_t {
@@ -80,8 +80,8 @@ class SessionClient {
   virtual void on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) = 0;
   virtual void on_published(Ticket ticket, const Result<Receipt>& outcome) = 0;
   virtual void on_history(Ticket ticket, const Result<HistoryPage>& outcome) = 0;
-  // Publications were dropped because this client reads too slowly. Called when its outbox is no more than half full, so that
-  // telling does not itself fill it; what was dropped until then is told in one.
+  // Publications were dropped because this client reads too slowly, or the engine lost them. Called when its outbox is no more
+  // than half full, so that telling does not itself fill it; what was dropped until then is told in one.
   virtual void on_gap(std::span<const Gap> gaps) = 0;
   // Who is present in a channel that the session began to watch, or of which it lost a diff (what follows the lost one may have
   // been heard meanwhile). Diffs follow by the session's encoding.
@@ -96,6 +96,8 @@ class SessionClient {
   virtual void on_group_settled(Ticket, const Result<GroupSettled>&) {}
   // The group was deleted; the session is its member no more.
   virtual void on_group_ended(const GroupName&, std::string_view /*reason*/) {}
+  // Whether this server hears what is published on others (engine.h); told as it changes.
+  virtual void on_continuity(Continuity) {}
   // A text for every client, whatever it is subscribed to.
   virtual void on_announcement(const Bytes& text) = 0;
   // The hub wants this session gone: say so to the client and close. After a slow consumer's call nothing more is queued.

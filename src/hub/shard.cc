@@ -121,6 +121,7 @@ Session::Subscription& Shard::add_member(Session& session, const Selector& selec
   if (found == nullptr) {
     found = std::make_unique<Audience>(Audience{.selector = selector, .members = {}});
     hub_.interest_.add(selector, index_);
+    hub_.add_interest(selector);
   }
   Audience& audience = *found;
   const std::size_t place = audience.members.join(
@@ -167,6 +168,7 @@ void Shard::settle(Audience& audience) {
 
 void Shard::drop_audience(Audience& audience) {
   const Selector selector = audience.selector;
+  hub_.remove_interest(selector);
   hub_.interest_.remove(selector, index_);
   audiences_.erase(selector);
 }

@@ -39,6 +39,10 @@ class Shard final : public TurnEnd {
   void push(PublicationPtr publication);
   void push(PresenceUpdatePtr diff);
 
+  // The engine lost publications of the channel for all who hear it. On the loop.
+  void tell_gap(const std::string& channel, std::uint64_t count);
+  void tell_continuity(Continuity continuity);
+
   Session* find_session(SessionId id);
   void on_turn_end() override;
 

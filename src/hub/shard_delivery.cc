@@ -200,6 +200,28 @@ void Shard::count_gap(Session& session, const Frame& dropped) {
   note_gap(session, dropped.channel(), dropped.messages());
 }
 
+void Shard::tell_gap(const std::string& channel, std::uint64_t count) {
+  deliver_inbox();
+  const std::uint64_t stamp = ++delivery_stamp_;
+  walking_ = true;
+  audiences_.for_each_match(channel, [&](const std::unique_ptr<Audience>& audience) {
+    audience->members.for_each([&](const Member& member) {
+      // Who is joining still hears of it by the pages it reads.
+      if (member.join != 0 || std::exchange(member.session->delivery_stamp_, stamp) == stamp) return;
+      note_gap(*member.session, channel, count);
+    });
+  });
+  end_walk();
+}
+
+void Shard::tell_continuity(Continuity continuity) {
+  deliver_inbox();
+  for (std::size_t slot = 0; slot < sessions_.size(); ++slot) {
+    Session* const session = sessions_[slot];
+    if (session != nullptr && !session->ended_) session->client_.on_continuity(continuity);
+  }
+}
+
 void Shard::note_gap(Session& session, const std::string& channel, std::uint64_t messages) {
   if (session.gaps_ == nullptr) session.gaps_ = std::make_unique<std::vector<Gap>>();
   std::vector<Gap>& gaps = *session.gaps_;

@@ -390,6 +390,15 @@ void SharedGroupHome::on_news(const std::string& channel) {
   }
 }
 
+void SharedGroupHome::look_again(const std::string& channel) {
+  for (const auto& [id, group] : by_id_) {
+    if (!channel.empty() && group->name.channel != channel) continue;
+    group->news = group->stirred = true;
+    group->look_at = loop_.now();
+    activate(*group);
+  }
+}
+
 void SharedGroupHome::on_return(const GroupName& name, Millis within) {
   Group* const group = find(name);
   if (group == nullptr) return;

@@ -54,6 +54,7 @@ class SharedGroupHome final : public GroupKeeper, private TurnEnd {
   void inspect(const GroupName& name, UniqueFunction<void(Result<GroupInfo>)> done) override;
   void remove(const GroupName& name, UniqueFunction<void(Result<void>)> done) override;
   void on_news(const std::string& channel) override;
+  void look_again(const std::string& channel) override;
   void on_return(const GroupName& name, Millis within) override;
   void on_removed(const GroupName& name, std::uint64_t generation) override;
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/redis_url.h"
+
 namespace carillon {
 
 HubOptions hub_options(const ServerOptions& options, const ChannelRules& rules) {
@@ -55,6 +57,13 @@ LogEngineOptions log_engine_options(const ServerOptions& options, const ChannelR
                      .channels_max = engine.channels_max,
                      .sync_interval_ms = engine.sync_interval.count()},
           .rule_for = history_rules(rules)};
+}
+
+RedisOptions redis_engine_options(const ServerOptions& options, const ChannelRules& rules) {
+  RedisOptions redis = *redis_connection(options.redis);
+  redis.idempotency_ms = options.engine.idempotency_time.count();
+  redis.rule_for = history_rules(rules);
+  return redis;
 }
 
 PhoenixTopicRules phoenix_topic_rules(const ChannelRules& rules) {

@@ -6,6 +6,7 @@
 #include "carillon/server_options.h"
 #include "engine/log/log_engine.h"
 #include "engine/memory/memory_engine.h"
+#include "engine/redis/redis_options.h"
 #include "hub/hub.h"
 #include "protocol/phoenix/phoenix_dialog.h"
 #include "server/channel_rules.h"
@@ -18,6 +19,8 @@ HubOptions hub_options(const ServerOptions& options, const ChannelRules& rules);
 // The rules must outlive the engine.
 MemoryEngineOptions memory_engine_options(const ServerOptions& options, const ChannelRules& rules);
 LogEngineOptions log_engine_options(const ServerOptions& options, const ChannelRules& rules);
+// The rules must outlive the engine. The options have been checked.
+RedisOptions redis_engine_options(const ServerOptions& options, const ChannelRules& rules);
 // The rules must outlive the function.
 PhoenixTopicRules phoenix_topic_rules(const ChannelRules& rules);
 // `connections_possible`: what the system allows at most.

@@ -434,7 +434,8 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
           FIELD(engine.kind), engines,
           {"engine", "kind",
            "What orders and keeps publications. `log`: on a disk, and there again after a restart or a crash. `memory`: in "
-           "this process, gone when it ends; the default of a server inside another program."}),
+           "this process, gone when it ends; the default of a server inside another program. `redis`: shared by several "
+           "servers, by the settings of `[redis]`."}),
       text<S>(
           FIELD(engine.data_dir), "a directory",
           {"engine", "data_dir", "Where the log is; made if it is not there. One server at a time: a second one is refused."}),
@@ -463,6 +464,44 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
                {"engine", "idempotency_keys_max",
                 "Idempotency keys remembered in memory at a time; beyond it the oldest is forgotten. With the log those of "
                 "channels with history are on the disk, and have no such limit."}),
+
+      secret(texts<S>(FIELD(redis.urls), "a list of addresses, such as [\"redis://127.0.0.1:6379\"]",
+                      {"redis", "urls",
+                       "With `engine.kind = \"redis\"`: redis://[user[:password]@]host[:port][/database], or rediss:// with "
+                       "TLS. Several: a master and its replicas, of which the one that takes writes is used, also after a "
+                       "failover; or some nodes of a cluster."})),
+      flag<S>(FIELD(redis.cluster), {"redis", "cluster", "The addresses are nodes of a Redis Cluster."}),
+      secret(text<S>(FIELD(redis.password), "a password",
+                     {"redis", "password", "Instead of the one in `urls`, so that it can come from the environment."})),
+      text<S>(FIELD(redis.prefix), "a text",
+              {"redis", "prefix",
+               "All keys and channels in Redis begin with it: servers of one prefix share one channel space."}),
+      text<S>(FIELD(redis.tls_ca_file), "a file",
+              {"redis", "tls_ca_file", "With rediss://: authorities (PEM) that the server's certificate is checked by. Empty: "
+               "the system's."}),
+      text<S>(FIELD(redis.tls_certificate_file), "a file",
+              {"redis", "tls_certificate_file", "With rediss://: the certificate (PEM) to show; empty: none."}),
+      text<S>(FIELD(redis.tls_key_file), "a file", {"redis", "tls_key_file", "The key (PEM) of that certificate."}),
+      flag<S>(FIELD(redis.tls_verify),
+              {"redis", "tls_verify", "Without it anybody is believed to be the Redis."}),
+      duration<S>(FIELD(redis.connect_time), {Milliseconds(10), minutes(5)},
+                  {"redis", "connect_time", "An attempt to connect that takes longer is given up, and tried again."}),
+      duration<S>(FIELD(redis.command_time), {Milliseconds(10), minutes(5)},
+                  {"redis", "command_time", "A command that is not answered within this gives the connection up."}),
+      duration<S>(FIELD(redis.wait_time), {Milliseconds(0), minutes(5)},
+                  {"redis", "wait_time", "How long a publish waits for a connection that is lost; then it fails (503)."}),
+      size<S>(FIELD(redis.waiting_bytes), {kMiB, 64 * kGiB},
+              {"redis", "waiting_bytes", "Bytes of commands that may wait; beyond it a publish fails (429)."}),
+      size<S>(FIELD(redis.compress_bytes), {0, kGiB},
+              {"redis", "compress_bytes",
+               "Payloads of so many bytes or more are compressed (gzip) in Redis, where that makes them smaller. 0: never."}),
+      duration<S>(FIELD(redis.idle_time), {Milliseconds(0), days(3650)},
+                  {"redis", "idle_time",
+                   "A channel that nobody published to for so long is forgotten, with its positions. 0: never."}),
+      text<S>(FIELD(redis.advertise), "an address, such as http://10.0.0.5:8080",
+              {"redis", "advertise",
+               "Where the other servers reach this one's HTTP port: for polls that arrive at another server than their "
+               "session's. Empty: the address it listens on, unless that is every address of the machine."}),
 
       text<S>(FIELD(http.api_path), path, {"http", "api_path", "Below which the HTTP API is served."}),
       text<S>(FIELD(http.health_path), path, {"http", "health_path", "At and below which health reports are served."}),

@@ -22,6 +22,8 @@ using testing::HasSubstr;
 class Heard final : public EngineEvents {
  public:
   void on_publication(const PublicationPtr& publication) override { heard.push_back(publication); }
+  void on_gap(const std::string& channel, std::uint64_t) override { ADD_FAILURE() << "a gap in " << channel; }
+  void on_continuity(Continuity) override { ADD_FAILURE() << "one node is always continuous"; }
   std::vector<PublicationPtr> heard;
 };
 

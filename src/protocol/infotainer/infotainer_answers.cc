@@ -364,6 +364,14 @@ std::string infotainer_gap(const std::optional<Uuid>& log, std::uint64_t message
   return out;
 }
 
+std::string infotainer_continuity(Continuity continuity) {
+  std::string out;
+  CborWriter cbor(out);
+  begin_answer(cbor, "Continuity", {}, 1);
+  cbor.text("state").text(continuity_text(continuity));
+  return out;
+}
+
 std::string infotainer_announcement(std::string_view text) {
   std::string out;
   CborWriter cbor(out);

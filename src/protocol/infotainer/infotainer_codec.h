@@ -155,6 +155,7 @@ std::string infotainer_settled(std::string_view request_id, const Uuid& log, std
 void append_infotainer_topic_changed(std::string& out, const Topic& topic, TopicChange change);
 // `log` absent: of several.
 std::string infotainer_gap(const std::optional<Uuid>& log, std::uint64_t messages);
+std::string infotainer_continuity(Continuity continuity);
 std::string infotainer_announcement(std::string_view text);
 std::string infotainer_error(std::string_view request_id, const Error& error);
 

@@ -446,6 +446,10 @@ void InfotainerDialog::on_unsubscribed(std::string_view channel, std::string_vie
   if (is_two()) send(infotainer_ended(*log, reason));
 }
 
+void InfotainerDialog::on_continuity(Continuity continuity) {
+  if (is_two()) send(infotainer_continuity(continuity));
+}
+
 void InfotainerDialog::on_announcement(const Bytes& text) {
   if (is_two()) send(infotainer_announcement(text.view()));
 }

@@ -169,6 +169,7 @@ class InfotainerDialog final : public Dialog, private SessionClient {
   void on_group_delivery(const GroupName& name, const GroupDelivery& delivery) override;
   void on_group_settled(Ticket ticket, const Result<GroupSettled>& outcome) override;
   void on_group_ended(const GroupName& name, std::string_view reason) override;
+  void on_continuity(Continuity continuity) override;
   void on_announcement(const Bytes& text) override;
   void on_end_wanted(EndReason reason, std::string_view text) override;
   std::string peer_text() const override { return link_.peer().text; }

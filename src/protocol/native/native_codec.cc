@@ -503,6 +503,12 @@ std::string native_subscriptions(std::string_view id, const std::vector<std::str
   return out;
 }
 
+std::string native_continuity(Continuity continuity) {
+  std::string out;
+  JsonWriter(out).begin_object().key("type").string("continuity").key("state").string(continuity_text(continuity)).end_object();
+  return out;
+}
+
 std::string native_gap(const Gap& gap) {
   std::string out;
   JsonWriter json(out);

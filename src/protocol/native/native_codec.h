@@ -120,6 +120,7 @@ std::string native_published(std::string_view channel, std::string_view id, cons
 std::string native_history(std::string_view channel, std::string_view id, const HistoryPage& page, EventNames names);
 std::string native_subscriptions(std::string_view id, const std::vector<std::string>& channels);
 std::string native_gap(const Gap& gap);
+std::string native_continuity(Continuity continuity);
 std::string native_joined(std::string_view channel, std::string_view id, std::string_view key);
 std::string native_left(std::string_view channel, std::string_view id);
 std::string native_presence(std::string_view channel, std::string_view id, const PresenceState& state,

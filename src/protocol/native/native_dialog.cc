@@ -291,6 +291,10 @@ void NativeDialog::on_gap(std::span<const Gap> gaps) {
   link_.flush();  // The turn's own flush is over.
 }
 
+void NativeDialog::on_continuity(Continuity continuity) {
+  send(native_continuity(continuity));
+}
+
 void NativeDialog::on_announcement(const Bytes& text) {
   send(text.view());
 }

@@ -249,11 +249,18 @@ void PhoenixDialog::on_gap(std::span<const Gap> gaps) {
     if (!topic.positions) continue;
     const auto gap = std::ranges::find(gaps, name, &Gap::channel);
     if (gap == gaps.end() && !unnamed) continue;
-    const std::string payload = gap == gaps.end() ? "{}" : R"({"messages":)" + std::to_string(gap->messages) + '}';
+    const bool counted = gap != gaps.end() && gap->messages > 0;
+    const std::string payload = counted ? R"({"messages":)" + std::to_string(gap->messages) + '}' : "{}";
     session_.outbox().push_urgent(
         link_.frame(phoenix_push(version(), topic.join_ref, name, kPhoenixGapEvent, payload), MessageKind::kText));
   }
   link_.flush();  // The turn's own flush is over.
+}
+
+void PhoenixDialog::on_continuity(Continuity continuity) {
+  std::string payload;
+  JsonWriter(payload).begin_object().key("state").string(continuity_text(continuity)).end_object();
+  send(phoenix_broadcast(version(), kSocketTopic, "continuity", payload));
 }
 
 void PhoenixDialog::on_announcement(const Bytes& text) {

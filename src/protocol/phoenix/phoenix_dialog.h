@@ -100,6 +100,7 @@ class PhoenixDialog final : public Dialog, private SessionClient, private Deadli
   void on_gap(std::span<const Gap> gaps) override;
   void on_presence_state(const PresenceState& state) override;
   void on_unsubscribed(std::string_view channel, std::string_view reason, bool crash) override;
+  void on_continuity(Continuity continuity) override;
   void on_announcement(const Bytes& text) override;
   void on_end_wanted(EndReason reason, std::string_view text) override;
   void on_deadline() override { link_.close(fault_code_, fault_text_); }

@@ -130,6 +130,19 @@ void SseDialog::on_gap(std::span<const Gap> gaps) {
   link_.flush();  // The turn's own flush is over.
 }
 
+void SseDialog::on_continuity(Continuity continuity) {
+  std::string json, block;
+  JsonWriter(json)
+      .begin_object()
+      .key("type")
+      .string("continuity")
+      .key("state")
+      .string(continuity_text(continuity))
+      .end_object();
+  append_sse_notice(block, "continuity", json);
+  session_.enqueue(frame(block));
+}
+
 void SseDialog::on_announcement(const Bytes& text) {
   // Each line of the text is a data line of its own (section 9.2.6).
   std::string block = "event: announcement\n";

@@ -60,6 +60,7 @@ class SseDialog final : public Dialog, private SessionClient {
   void on_published(Ticket, const Result<Receipt>&) override {}
   void on_history(Ticket, const Result<HistoryPage>&) override {}
   void on_gap(std::span<const Gap> gaps) override;
+  void on_continuity(Continuity continuity) override;
   void on_announcement(const Bytes& text) override;
   void on_end_wanted(EndReason reason, std::string_view text) override;
   std::string peer_text() const override { return link_.peer().text; }
