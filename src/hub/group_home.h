@@ -38,7 +38,6 @@ class GroupHome final : public GroupKeeper, private TurnEnd {
   GroupHome(QueueGroups& groups, Hub& hub, Loop& loop, std::size_t index);
   ~GroupHome() override;
 
-<<<<<<< HEAD
   Loop& loop() override { return loop_; }
   void join(GroupMember member, GroupJoin join) override;
   void leave(const GroupName& name, GroupMember member) override;
@@ -48,25 +47,7 @@ class GroupHome final : public GroupKeeper, private TurnEnd {
   void inspect(const GroupName& name, UniqueFunction<void(Result<GroupInfo>)> done) override;
   void remove(const GroupName& name, UniqueFunction<void(Result<void>)> done) override;
   void on_news(const std::string& channel) override;
-=======
-  Loop& loop() { return loop_; }
-  void join(GroupMember member, QueueGroups::Join join);
-  void leave(const GroupName& name, GroupMember member);
-  void take(GroupMember taker, QueueGroups::Take take);
-  void cancel(const GroupName& name, GroupMember taker);
-  void settle(const GroupName& name, GroupSettle settle, UniqueFunction<void(Result<GroupSettled>)> done);
-  void inspect(const GroupName& name, UniqueFunction<void(Result<GroupInfo>)> done);
-  void remove(const GroupName& name, UniqueFunction<void(Result<void>)> done);
-  void on_news(const std::string& channel);
   void look_again(const std::string& channel) override;
-
-  void on_turn_end() override;
-
-  struct Counters {
-    Counter groups, members, in_flight, deliveries_total, redeliveries_total, acks_total, dead_total, lost_total;
-  };
-  const Counters& counters() const { return counters_; }
->>>>>>> redis-ports
 
  private:
   void on_turn_end() override;
