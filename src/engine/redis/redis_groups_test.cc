@@ -734,7 +734,7 @@ TEST_F(ClusterGroupsTest, GroupsOfAClusterAreAsThoseOfOneRedis) {
 TEST_F(RedisGroupsTest, EveryPublicationIsHandledWhateverNodesDie) {
   const unsigned seed = std::random_device()();
   SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937 random(seed);
+  Dice random(seed);
   const GroupWish wish{.start = kFromBeginning.start, .visibility = Millis(400), .deliveries_max = 4};
   struct Ledger {
     std::mutex mutex;
@@ -820,7 +820,8 @@ TEST_F(RedisGroupsTest, EveryPublicationIsHandledWhateverNodesDie) {
     const int acked = ledger->acked.contains(payload) ? ledger->acked[payload] : 0;
     const int buried = dead.contains(payload) ? dead[payload] : 0;
     EXPECT_LE(acked + buried, 1) << payload;
-    if (acked + buried == 0) EXPECT_GT(ledger->unanswered[payload], 0) << payload << " was settled by nobody";
+    const int perhaps = ledger->unanswered.contains(payload) ? ledger->unanswered[payload] : 0;
+    EXPECT_GT(acked + buried + perhaps, 0) << payload << " was settled by nobody";
   }
 }
 
