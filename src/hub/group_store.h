@@ -33,6 +33,7 @@ struct GroupFetch {
   std::optional<std::size_t> members;  // Of this node, when it has to be said again: it is forgotten after kGroupMembersLease.
   std::uint64_t generation = 0;        // As this node knows the group.
   Position top;                        // As far as this node has heard the channel.
+  bool verify = false;                 // The channel may count anew.
 };
 inline constexpr Millis kGroupMembersLease{30'000};
 

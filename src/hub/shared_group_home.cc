@@ -76,6 +76,7 @@ struct SharedGroupHome::Group {
   std::size_t seats_told = 0;
   bool returns = false;  // Something that came back found no room.
   bool full = false;     // New ones wait until some are settled.
+  bool verify = false;   // The channel may count anew.
   std::optional<Millis> retry_at;
   std::optional<Millis> idle_since;
   bool active = false;
@@ -383,8 +384,11 @@ void SharedGroupHome::on_news(const std::string& channel) {
   const auto found = by_channel_.find(channel);
   if (!top || found == by_channel_.end()) return;
   for (Group* const group : found->second) {
-    // Of the epoch that comes after the group's the store tells.
-    if (top->epoch == group->top.epoch) group->top.offset = std::max(group->top.offset, top->offset);
+    if (top->epoch == group->top.epoch) {
+      group->top.offset = std::max(group->top.offset, top->offset);
+    } else {
+      group->verify = true;  // News may be older than what the store has told.
+    }
     group->news = group->stirred = true;
     activate(*group);
   }
@@ -393,8 +397,7 @@ void SharedGroupHome::on_news(const std::string& channel) {
 void SharedGroupHome::look_again(const std::string& channel) {
   for (const auto& [id, group] : by_id_) {
     if (!channel.empty() && group->name.channel != channel) continue;
-    group->news = group->stirred = true;
-    group->look_at = loop_.now();
+    group->news = group->stirred = group->verify = true;
     activate(*group);
   }
 }
@@ -473,13 +476,14 @@ void SharedGroupHome::fetch(Group& group) {
   const bool wanted = room > 0 && group.news;
   const bool look = group.look_at <= now || (group.returns && room > 0);
   const bool tell = group.seats.size() != group.seats_told || (group.members() > 0 && group.members_at <= now);
-  if (!wanted && !look && !tell) return;
+  if (!wanted && !look && !tell && !group.verify) return;
   GroupFetch fetch{.name = group.name,
                    .room = std::min(room, kFetchMax),
                    .look = look,
                    .members = {},
                    .generation = group.generation,
-                   .top = group.top};
+                   .top = group.top,
+                   .verify = std::exchange(group.verify, false)};
   if (tell) {
     const auto waits = [now](const auto& taker) { return taker.second.until > now; };
     group.seats_told = group.seats.size();
@@ -517,6 +521,7 @@ void SharedGroupHome::take_fetched(std::uint64_t id, bool looked, std::size_t ro
     group->retry_at = loop_.now() + kRetryTime;
     group->look_at = std::min(group->look_at, *group->retry_at);
     group->members_at = loop_.now();
+    group->verify = true;
     std::vector<GroupMember> late;
     for (const auto& [taker, one] : group->takers) {
       if (one.until <= loop_.now() && one.got.empty()) late.push_back(taker);

@@ -160,6 +160,13 @@ end
 local made, lost, delivered = g.made, g.lost, g.delivered + g.redelivered
 local pending, failed = pending_of(g, heard_epoch, heard)
 if failed then return failed end
+if pending and ARGV[9] == '1' then
+  local epoch = newest()
+  if epoch and epoch ~= g.epoch then
+    follow(g, epoch, heard_epoch, heard)
+    pending = {0}
+  end
+end
 local given, dead, left, full = {}, {}, '0', '0'
 local function hide(ids, owner, time, more)
   local words = {'XCLAIM', key, group, owner, 0}

@@ -14,7 +14,7 @@ namespace carillon::redis_group_scripts {
 const RedisScript& open();
 
 //   ARGV  …, lease of members in ms, members ("": not told), room, "1" to look for what came back, epoch and offset that this
-//         node has heard of
+//         node has heard of, "1" if the channel may count anew
 //   ->    {"ok", generation, epoch, visibility_ms, deliveries_max, dead letter channel, lost now, "1" if more came back than is
 //         given, "1" if new ones wait until some are settled, {entry, attempt, …}, {entry, attempt, reason, …}: the dead};
 //         {"gone", "removed" or "forgotten"}

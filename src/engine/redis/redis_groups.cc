@@ -211,7 +211,8 @@ void RedisGroups::fetch(GroupFetch fetch, UniqueFunction<void(Result<GroupFetche
   inbox_.put([this, fetch = std::move(fetch), answer = RedisAnswer<GroupFetched>(std::move(done))]() mutable {
     run(redis_group_scripts::fetch(), fetch.name,
         {std::to_string(kGroupMembersLease.count()), fetch.members ? std::to_string(*fetch.members) : std::string(),
-         std::to_string(fetch.room), fetch.look ? "1" : "0", std::to_string(fetch.top.epoch), std::to_string(fetch.top.offset)},
+         std::to_string(fetch.room), fetch.look ? "1" : "0", std::to_string(fetch.top.epoch), std::to_string(fetch.top.offset),
+         fetch.verify ? "1" : "0"},
         guard_.wrap([this, name = fetch.name, answer = std::move(answer)](Result<RespValue::Array> words) mutable {
           if (!words) return answer(words.error());
           if (*(*words)[0].text() != "gone") return answer(read_fetched(name, *words));
