@@ -51,9 +51,10 @@ class GroupKeeper {
   virtual void on_news(const std::string& channel) = 0;
   // News of the channel (of every channel, when the name is empty) may have been missed.
   virtual void look_again(const std::string& channel) = 0;
-  // Of groups that nodes share: something comes back to it within this time; it was removed.
+  // Of groups that nodes share: something comes back to it within this time; it was removed; a delivery of this node has ended.
   virtual void on_return(const GroupName& /*name*/, Millis /*within*/) {}
   virtual void on_removed(const GroupName& /*name*/, std::uint64_t /*generation*/) {}
+  virtual void on_settled(const GroupName& /*name*/, const DeliveryToken& /*token*/) {}
 
   struct Counters {
     Counter groups, members, in_flight, deliveries_total, redeliveries_total, acks_total, dead_total, lost_total;

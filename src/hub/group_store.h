@@ -74,6 +74,8 @@ class GroupStoreEvents {
   // Something comes back to a group that is heard, in this time. It may be called for nothing, and it may be missed.
   virtual void on_group_return(const GroupName& name, Millis within) = 0;
   virtual void on_group_removed(const GroupName& name, std::uint64_t generation) = 0;
+  // Another node was told how a delivery ended that was made here.
+  virtual void on_group_settled(const GroupName& name, const DeliveryToken& token) = 0;
 
  protected:
   ~GroupStoreEvents() = default;

@@ -234,4 +234,9 @@ void QueueGroups::on_group_removed(const GroupName& name, std::uint64_t generati
   home.loop().post([&home, name, generation] { home.on_removed(name, generation); });
 }
 
+void QueueGroups::on_group_settled(const GroupName& name, const DeliveryToken& token) {
+  GroupKeeper& home = home_of(name);
+  home.loop().post([&home, name, token] { home.on_settled(name, token); });
+}
+
 }  // namespace carillon

@@ -88,6 +88,7 @@ class QueueGroups final : private GroupStoreEvents {
 
   void on_group_return(const GroupName& name, Millis within) override;
   void on_group_removed(const GroupName& name, std::uint64_t generation) override;
+  void on_group_settled(const GroupName& name, const DeliveryToken& token) override;
 
   GroupKeeper& home_of(const GroupName& name) const;
   void tell(const Publication& publication);

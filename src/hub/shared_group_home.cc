@@ -415,6 +415,16 @@ void SharedGroupHome::on_removed(const GroupName& name, std::uint64_t generation
   if (group != nullptr && group->state == Group::State::kRunning && group->generation == generation) end(*group);
 }
 
+void SharedGroupHome::on_settled(const GroupName& name, const DeliveryToken& token) {
+  Group* const group = find(name);
+  if (group == nullptr || group->generation != token.generation) return;
+  const auto held = group->held.find(token.offset);
+  if (held == group->held.end() || held->second.attempt != token.attempt) return;
+  clear(*group, token.offset);
+  if (group->full) group->news = group->stirred = true;
+  activate(*group);
+}
+
 // --- Turns
 
 void SharedGroupHome::activate(Group& group) {

@@ -57,6 +57,7 @@ class SharedGroupHome final : public GroupKeeper, private TurnEnd {
   void look_again(const std::string& channel) override;
   void on_return(const GroupName& name, Millis within) override;
   void on_removed(const GroupName& name, std::uint64_t generation) override;
+  void on_settled(const GroupName& name, const DeliveryToken& token) override;
 
  private:
   struct Group;

@@ -275,6 +275,9 @@ local function settle(offset, attempt)
     local over = g.deliveries_max > 0 and times >= g.deliveries_max
     give(place, verb == 'left' and '~member_left' or '~nacked', over and 0 or time)
   end
+  if owner ~= consumer and string.sub(owner, 1, 1) ~= '~' and verb ~= 'extend' then
+    call('PUBLISH', channel, 'settled ' .. g.made .. ' ' .. offset .. ' ' .. attempt .. ' ' .. group)
+  end
   return '1'
 end
 local results = {}

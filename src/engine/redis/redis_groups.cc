@@ -13,9 +13,6 @@
 namespace carillon {
 namespace {
 
-constexpr std::string_view kReturn = "return ";
-constexpr std::string_view kRemoved = "removed ";
-
 Error unreadable() {
   return {ErrorKind::kCorrupt, "Redis answered what was asked of a queue group with something else"};
 }
@@ -126,19 +123,38 @@ void RedisGroups::unhear(const GroupName& name) {
   });
 }
 
+// "return <ms> <group>", "removed <generation> <group>", "settled <generation> <offset> <attempt> <group>".
 void RedisGroups::on_message(std::size_t, std::string_view channel, std::string_view message) {
   std::optional<std::string> name = parts_.keys.channel_of_group_news(channel);
-  const bool removed = message.starts_with(kRemoved);
-  if (!name || (!removed && !message.starts_with(kReturn)) || events_ == nullptr) return;
-  message.remove_prefix(removed ? kRemoved.size() : kReturn.size());
+  if (!name || events_ == nullptr) return;
+  bool fine = true;
+  const auto word = [&message, &fine] {
+    const std::size_t space = std::min(message.find(' '), message.size());
+    const std::string_view taken = message.substr(0, space);
+    fine = fine && space < message.size();
+    message.remove_prefix(std::min(space + 1, message.size()));
+    return taken;
+  };
+  const auto read = [&](auto& number) {
+    const std::string_view text = word();
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+    fine = fine && fault == std::errc() && end == text.data() + text.size();
+  };
+  const std::string_view verb = word();
   std::uint64_t number = 0;
-  const auto [end, fault] = std::from_chars(message.data(), message.data() + message.size(), number);
-  if (fault != std::errc() || end == message.data() + message.size() || *end != ' ') return;
-  message.remove_prefix(static_cast<std::size_t>(end - message.data()) + 1);
+  DeliveryToken token;
+  read(number);
+  if (verb == "settled") {
+    token.generation = number;
+    read(token.offset);
+    read(token.attempt);
+  }
+  if (!fine) return;
   const GroupName group{.channel = *std::move(name), .name = std::string(message)};
-  if (removed) return events_->on_group_removed(group, number);
+  if (verb == "settled") return events_->on_group_settled(group, token);
+  if (verb == "removed") return events_->on_group_removed(group, number);
   const std::uint64_t most = kGroupVisibilityMax.count();
-  events_->on_group_return(group, Millis(std::min(number, most)));
+  if (verb == "return") events_->on_group_return(group, Millis(std::min(number, most)));
 }
 
 // --- Calls

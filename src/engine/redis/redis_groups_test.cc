@@ -335,6 +335,15 @@ TEST_F(RedisGroupsTest, AMemberHasNoMoreInFlightThanItMay) {
   EXPECT_THAT(b->texts(), SizeIs(3));
 }
 
+TEST_F(RedisGroupsTest, WhatIsAcknowledgedByAnotherNodeMakesRoomForMore) {
+  publish(1, 2);
+  const auto a = worker(0, kFromBeginning, 1);
+  a->wait_for(1);
+  EXPECT_EQ(ack(node(1), {a->token(0)}), 1u);
+  a->wait_for(2);
+  EXPECT_THAT(a->texts(), ElementsAre("1.1", "2.1"));
+}
+
 TEST_F(RedisGroupsTest, AGroupBeginsWhereItIsTold) {
   publish(1, 3);
   const Position end = top();
@@ -745,7 +754,7 @@ TEST_F(RedisGroupsTest, EveryPublicationIsHandledWhateverNodesDie) {
     std::map<std::string, int> unanswered;  // Acks whose node has died before it answered.
   };
   const auto ledger = std::make_shared<Ledger>();
-  int published = 0;
+  int published = 0, killed = 0;
   std::vector<std::pair<std::size_t, std::unique_ptr<Worker>>> workers;
   node(0);  // Never dies; publishes.
 
@@ -799,6 +808,7 @@ TEST_F(RedisGroupsTest, EveryPublicationIsHandledWhateverNodesDie) {
         if (random() % 4 != 0 || nodes_.size() <= place || nodes_[place] == nullptr) break;
         std::erase_if(workers, [&](const auto& one) { return one.first == place; });
         kill(place);
+        ++killed;
         break;
       }
       default:
@@ -810,6 +820,7 @@ TEST_F(RedisGroupsTest, EveryPublicationIsHandledWhateverNodesDie) {
     for (auto& one : workers) work(*one.second, 10);
     return info().lag == 0;
   });
+  EXPECT_GT(killed, 0);
   const GroupInfo told = info();
   std::map<std::string, int> dead;
   for (const PublicationPtr& publication : dead_letters()) ++dead[std::string(publication->payload.view())];
@@ -817,6 +828,10 @@ TEST_F(RedisGroupsTest, EveryPublicationIsHandledWhateverNodesDie) {
   EXPECT_EQ(told.totals.dead, dead.size());
   EXPECT_EQ(told.totals.acked + told.totals.dead, static_cast<std::uint64_t>(published));
   EXPECT_EQ(told.totals.delivered, static_cast<std::uint64_t>(published));
+  RecordProperty("published", published);
+  RecordProperty("killed", killed);
+  RecordProperty("redelivered", static_cast<int>(told.totals.redelivered));
+  RecordProperty("dead", static_cast<int>(told.totals.dead));
   const std::lock_guard lock(ledger->mutex);
   for (int i = 1; i <= published; ++i) {
     const std::string payload = std::to_string(i);
