@@ -2,6 +2,7 @@
 #pragma once
 
 #include <future>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -16,6 +17,22 @@
 #include "os/tcp_dialer.h"
 
 namespace carillon {
+
+// Connects to another port than it is told to, where that is wanted: as an address that is given to another machine.
+class RedirectingDialer final : public Dialer {
+ public:
+  explicit RedirectingDialer(EpollLoop& loop) : dialer_(loop) {}
+  void redirect(std::uint16_t from, std::uint16_t to) { ports_[from] = to; }
+  std::unique_ptr<DialAttempt> dial(const DialTarget& target, Millis timeout, Dialed done) override {
+    DialTarget redirected = target;
+    if (const auto found = ports_.find(target.port); found != ports_.end()) redirected.port = found->second;
+    return dialer_.dial(redirected, timeout, std::move(done));
+  }
+
+ private:
+  TcpDialer dialer_;
+  std::map<std::uint16_t, std::uint16_t> ports_;
+};
 
 class RedisWorld {
  public:
@@ -32,7 +49,7 @@ class RedisWorld {
   EpollLoop& loop() { return *loop_; }
   // On the loop's thread only, as the next.
   RedisServers& client() { return *client_; }
-  TcpDialer& dialer() { return dialer_; }
+  RedirectingDialer& dialer() { return dialer_; }
 
   // Runs it on the loop and waits for its end.
   template <class Act>
@@ -98,7 +115,7 @@ class RedisWorld {
 
  private:
   const std::unique_ptr<EpollLoop> loop_ = *EpollLoop::create();
-  TcpDialer dialer_{*loop_};
+  RedirectingDialer dialer_{*loop_};
   SystemRandom random_;
   std::unique_ptr<RedisServers> client_;
   std::thread thread_;

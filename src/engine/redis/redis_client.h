@@ -28,7 +28,8 @@ class RedisSubscriber {
   virtual void on_message(std::size_t master, std::string_view channel, std::string_view message) = 0;
   // Messages of this master can be missed from now on (its subscription connection, or the master, was lost).
   virtual void on_deaf(std::size_t master) = 0;
-  // All channels and patterns wanted are subscribed to there (again): nothing published from now on is missed.
+  // All channels and patterns wanted are subscribed to there (again): nothing published from now on is missed. Who subscribes
+  // to its first is told of the masters that are heard already, once that is subscribed to.
   virtual void on_hearing(std::size_t master) = 0;
 
  protected:
@@ -44,7 +45,7 @@ class RedisClient {
   //
   // Errors: kUnavailable: it was not sent within the limit of time, or the connection was lost before its answer, in which case
   // it may have been executed (the text says so); kLimit: too much waits. What Redis itself answers, errors included, is the
-  // value.
+  // value. Who does not care passes no completion.
   using Replied = UniqueFunction<void(Result<RespValue>)>;
   virtual void send(std::string_view key, RespCommand command, Replied done) = 0;
   // To each master; the answers in the order of the masters, or the first error.

@@ -13,6 +13,16 @@ namespace {
 // What was sent is moved away, and memory given back, when it is more than this.
 constexpr std::size_t kSentMax = std::size_t{1} << 20;
 
+// Of an answer to INFO.
+std::string run_id_in(const RespValue& value) {
+  const std::string* const text = value.text();
+  constexpr std::string_view kField = "\r\nrun_id:";
+  const std::size_t at = text == nullptr ? std::string::npos : text->find(kField);
+  if (at == std::string::npos) return {};
+  const std::size_t from = at + kField.size();
+  return text->substr(from, text->find('\r', from) - from);
+}
+
 Error lost(std::string_view why) {
   return {ErrorKind::kUnavailable, std::string(why)};
 }
@@ -116,6 +126,8 @@ void RedisLink::greet() {
   // Asked of every server, if only so that one that cannot be used (a password is wanted) is found out now.
   RespCommand{"ROLE"}.append_to(out_);
   greetings_.push_back(Greeting::kRole);
+  RespCommand{"INFO", "server"}.append_to(out_);
+  greetings_.push_back(Greeting::kInfo);
   std::reverse(greetings_.begin(), greetings_.end());
   world_.loop.schedule(*this, std::max(world_.options.connect_timeout - (world_.loop.now() - began_), Millis{1}));
   flush();
@@ -125,6 +137,7 @@ void RedisLink::on_greeted(const RespValue& value) {
   const Greeting greeting = greetings_.back();
   greetings_.pop_back();
   if (const std::optional<Error> fault = fault_of(greeting, value)) return give_up(*fault);
+  if (greeting == Greeting::kInfo) run_id_ = run_id_in(value);
   if (greetings_.empty()) come_up();
 }
 
@@ -137,6 +150,7 @@ std::optional<Error> RedisLink::fault_of(Greeting greeting, const RespValue& val
     case Greeting::kSelect:
       if (error != nullptr) return lost(fmt::format("the database is refused: {}", error->text));
       break;
+    case Greeting::kInfo: break;
     case Greeting::kRole: {
       // A user who may not ask for the role (NOPERM) is given the benefit of the doubt: a replica says so at the first write.
       if (error != nullptr && !error->text.starts_with("NOPERM")) return lost(error->text);
@@ -176,7 +190,7 @@ void RedisLink::on_timer() {
     case State::kUp: break;
   }
   if (const std::optional<Millis> since = owner_.waits_since()) {
-    if (now - *since >= limit) return give_up(lost(fmt::format("no answer within {} ms", limit.count())));
+    if (now - std::max(*since, heard_) >= limit) return give_up(lost(fmt::format("no answer within {} ms", limit.count())));
   } else if (now - heard_ >= limit) {
     owner_.on_link_idle(*this);
   }

@@ -2,10 +2,11 @@
 // commands are for: bytes go out, values come in.
 //
 // 1. Its servers are tried one after the other; after each round there is a pause that grows, with some chance in it.
-// 2. The greeting: AUTH and SELECT where they are wanted, and ROLE where only a master will do, in one write. When all is
-//    well the link is up.
+// 2. The greeting: AUTH and SELECT where they are wanted, ROLE, since only a master may do, and INFO, for the name that this
+// run
+//    of the server has; in one write. When all is well the link is up.
 // 3. Up: what is appended leaves at the next flush. A write that the peer is slow to take goes on when there is room.
-// 4. Down: when the connection ends, is given up, or what the owner waits for is not answered in the time for a command.
+// 4. Down: when the connection ends, is given up, or nothing comes though the owner waits, in the time for a command.
 //
 // Owned and heard by one of the same loop. It is freed by Loop::dispose.
 #pragma once
@@ -36,7 +37,7 @@ class RedisLinkOwner {
   virtual void on_link_read(RedisLink& /*link*/) {}
   // The connection is lost, or could not be made. The next attempt follows by itself.
   virtual void on_link_down(RedisLink& link, const Error& why) = 0;
-  // Since when an answer is waited for. After the time for a command without it the link is given up.
+  // Since when an answer is waited for. When nothing at all comes in the time for a command after that, the link is given up.
   virtual std::optional<Millis> waits_since() const = 0;
   // Nothing came for as long as a command may take, and nothing is waited for: to be asked whether it lives.
   virtual void on_link_idle(RedisLink& link) = 0;
@@ -73,7 +74,10 @@ class RedisLink final : public Disposable, private StreamHandler, private Timer 
   // Since it was started it was neither lost nor has every server failed: nobody knows yet how it ends.
   bool is_new() const { return state_ != State::kUp && !failed_; }
   const RedisOptions::Server& server() const { return servers_[at_]; }  // The one that is tried or used.
-  const Error& failure() const { return failure_; }                     // The last.
+  // Of the server's process, as long as the link is up; empty where it is not told. Behind one address there may be another one
+  // the next time.
+  const std::string& run_id() const { return run_id_; }
+  const Error& failure() const { return failure_; }  // The last.
 
   // To be filled while the link is up; flush() sends.
   std::string& out() { return out_; }
@@ -84,7 +88,7 @@ class RedisLink final : public Disposable, private StreamHandler, private Timer 
 
  private:
   enum class State : std::uint8_t { kStopped, kPause, kDialing, kGreeting, kUp };
-  enum class Greeting : std::uint8_t { kAuth, kSelect, kRole };
+  enum class Greeting : std::uint8_t { kAuth, kSelect, kRole, kInfo };
   // Closed, but perhaps within a call of its own.
   struct Closed final : Disposable {
     explicit Closed(std::unique_ptr<Stream> closed) : stream(std::move(closed)) {}
@@ -122,6 +126,7 @@ class RedisLink final : public Disposable, private StreamHandler, private Timer 
   std::unique_ptr<DialAttempt> attempt_;
   std::unique_ptr<Stream> stream_;
   std::vector<Greeting> greetings_;  // Not answered yet, the next one last.
+  std::string run_id_;
   RespReader reader_;
   std::string out_;
   std::size_t sent_ = 0;  // Of out_.

@@ -31,7 +31,7 @@ struct RedisOptions {
   std::string prefix = "carillon:";
 
   Millis connect_timeout{5'000};
-  // A command that is not answered in so long gives the connection up.
+  // A connection on which nothing comes for so long, though a command waits for its answer, is given up.
   Millis command_timeout{5'000};
   // How long a command may wait for a connection before it is answered kUnavailable.
   Millis wait_max{5'000};

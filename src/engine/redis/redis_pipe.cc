@@ -60,13 +60,13 @@ void RedisPipe::on_link_value(RedisLink&, RespValue value) {
   if (sent.fault) value = std::move(*sent.fault);
   RedisRequest request = std::move(sent.request);
   sent_.pop_front();
-  if (request.done) owner_.on_pipe_answer(*this, std::move(request), std::move(value));
+  if (!request.probes) owner_.on_pipe_answer(*this, std::move(request), std::move(value));
 }
 
 void RedisPipe::on_link_down(RedisLink&, const Error& why) {
   std::deque<RedisRequest> unanswered, unsent;
   for (Sent& sent : sent_) {
-    if (!sent.request.done) continue;
+    if (sent.request.probes) continue;
     (sent.end <= link_.taken() ? unanswered : unsent).push_back(std::move(sent.request));
   }
   sent_.clear();
@@ -81,6 +81,7 @@ std::optional<Millis> RedisPipe::waits_since() const {
 void RedisPipe::on_link_idle(RedisLink&) {
   RedisRequest ping;
   ping.command = RespCommand{"PING"};
+  ping.probes = true;
   send(std::move(ping));
   link_.flush();
 }

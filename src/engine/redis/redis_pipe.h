@@ -22,6 +22,7 @@ struct RedisRequest {
   Millis asked{0};            // When.
   const RedisScript* script = nullptr;
   std::optional<std::size_t> asks;  // The master to ask this once, as its owner told (ASK).
+  bool probes = false;              // A ping of the pipe itself; its answer is told to nobody.
   RedisClient::Replied done;
 
   std::size_t bytes() const { return command.bytes() + transaction.size(); }

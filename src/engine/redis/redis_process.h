@@ -12,12 +12,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -29,14 +28,13 @@
 
 namespace carillon {
 
-// Asks again and again until it holds. A minute without stops the test program.
+// Asks again and again until it holds. A minute without fails the test, by an exception.
 template <class Condition>
 void wait_until_redis(const char* what, Condition condition) {
   const auto gives_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > gives_up) {
-      std::fprintf(stderr, "waited in vain until %s\n", what);
-      std::abort();
+      throw std::runtime_error(std::string("waited in vain until ") + what);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
@@ -165,8 +163,8 @@ class RedisProcess {
 
   bool answers() {
     if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
-      std::fprintf(stderr, "redis-server ended at once; its log: %s\n", log().c_str());
-      std::abort();
+      pid_ = 0;
+      throw std::runtime_error("redis-server ended at once; its log: " + log());
     }
     return text({"PING"}) == "PONG";
   }

@@ -88,6 +88,7 @@ RedisRequest RedisServers::make_request(std::uint16_t slot, Replied done) {
 void RedisServers::accept(RedisRequest request) {
   const std::size_t bytes = request.bytes() + kRequestOverhead;
   if (waiting_ >= options_.waiting_max || waiting_bytes_ + bytes > options_.waiting_bytes_max) {
+    if (!request.done) return;
     return answer_later([done = std::move(request.done)]() mutable {
       done(Error{ErrorKind::kLimit, "too much waits for Redis already"});
     });
@@ -116,7 +117,7 @@ void RedisServers::transmit(Master& master, RedisRequest request) {
 void RedisServers::finish(RedisRequest request, Result<RespValue> result) {
   --waiting_;
   waiting_bytes_ -= request.bytes() + kRequestOverhead;
-  request.done(std::move(result));
+  if (request.done) request.done(std::move(result));
 }
 
 void RedisServers::on_pipe_up(RedisPipe& pipe) {
@@ -332,9 +333,11 @@ void RedisServers::unsubscribe_pattern(const std::string& pattern, RedisSubscrib
 }
 
 void RedisServers::add_name(RedisNameKind kind, const std::string& name, RedisSubscriber& subscriber, Subscribed subscribed) {
+  const bool newcomer = !subscribers_.knows(subscriber);
   const bool first = subscribers_.add(kind, name, subscriber);
   RedisSubscribers::Wanted& wanted = *subscribers_.find(kind, name);
   if (first) want(kind, name, wanted);
+  if (newcomer) introduce(subscriber);
   if (!subscribed) return;
   if (is_subscribed(kind, name, wanted)) {
     return answer_later([subscribed = std::move(subscribed)]() mutable { subscribed({}); });
@@ -347,12 +350,29 @@ void RedisServers::add_name(RedisNameKind kind, const std::string& name, RedisSu
   keep_watch();
 }
 
+// Tells it of the masters that are heard already, behind what it subscribes to in this turn.
+void RedisServers::introduce(RedisSubscriber& subscriber) {
+  for (const std::unique_ptr<Master>& master : masters_) {
+    if (!master || !master->hearing->is_hearing()) continue;
+    const Newcomer newcomer{.subscriber = &subscriber, .master = master->index};
+    newcomers_.push_back(newcomer);
+    Heard heard = [this, newcomer](const Result<void>& heard_so_far) {
+      if (std::erase(newcomers_, newcomer) > 0 && heard_so_far) newcomer.subscriber->on_hearing(newcomer.master);
+    };
+    master->hearing->after_heard(heard);
+    ask_for_work();
+  }
+}
+
 void RedisServers::remove_name(RedisNameKind kind, const std::string& name, RedisSubscriber& subscriber) {
   RedisSubscribers::Wanted* const wanted = subscribers_.find(kind, name);
   if (wanted == nullptr) return;
   const std::optional<std::size_t> home = wanted->home;
   std::vector<RedisSubscribers::Waiter> left;
-  if (!subscribers_.remove(kind, name, subscriber, left)) return;
+  const bool unwanted = subscribers_.remove(kind, name, subscriber, left);
+  if (!subscribers_.knows(subscriber))
+    std::erase_if(newcomers_, [&](const Newcomer& each) { return each.subscriber == &subscriber; });
+  if (!unwanted) return;
   for (const std::unique_ptr<Master>& master : masters_) {
     if (master && (kind == RedisNameKind::kPattern || home == master->index)) master->hearing->leave(kind, name);
   }
@@ -452,6 +472,7 @@ void RedisServers::on_subscribed(RedisHearing&, RedisNameKind kind, std::string_
 
 void RedisServers::on_hearing(RedisHearing& hearing) {
   const std::size_t index = master_with(hearing).index;
+  std::erase_if(newcomers_, [index](const Newcomer& each) { return each.master == index; });
   subscribers_.tell_all([index](RedisSubscriber& subscriber) { subscriber.on_hearing(index); });
 }
 
@@ -536,10 +557,12 @@ RedisServers::Master& RedisServers::master_at(const RedisOptions::Server& server
   return master;
 }
 
-// Without a cluster: where the pipe has found a master.
+// Without a cluster: where the pipe has found a master. That may be another one behind the same address.
 void RedisServers::start_hearing(Master& master) {
   const RedisOptions::Server server = master.pipe->link().server();
-  if (master.hearing->link().is_started() && master.server == server) return;
+  const RedisLink& hearing = master.hearing->link();
+  const bool same = master.server == server && (!hearing.is_up() || hearing.run_id() == master.pipe->link().run_id());
+  if (hearing.is_started() && same) return;
   master.server = server;
   master.hearing->start(server);
 }

@@ -104,6 +104,7 @@ class RedisServers final : public RedisClient,
 
   // Subscriptions.
   void add_name(RedisNameKind kind, const std::string& name, RedisSubscriber& subscriber, Subscribed subscribed);
+  void introduce(RedisSubscriber& subscriber);
   void remove_name(RedisNameKind kind, const std::string& name, RedisSubscriber& subscriber);
   void want(RedisNameKind kind, const std::string& name, RedisSubscribers::Wanted& wanted);
   bool is_subscribed(RedisNameKind kind, std::string_view name, const RedisSubscribers::Wanted& wanted) const;
@@ -162,6 +163,13 @@ class RedisServers final : public RedisClient,
   Error failure_{ErrorKind::kUnavailable, "Redis was not reached yet"};  // The last.
 
   RedisSubscribers subscribers_;
+  // To be told that a master is heard.
+  struct Newcomer {
+    RedisSubscriber* subscriber;
+    std::size_t master;
+    bool operator==(const Newcomer&) const = default;
+  };
+  std::vector<Newcomer> newcomers_;
   std::vector<Barrier> barriers_;
   // Of waiters for a confirmation, the longest first.
   struct Wait {

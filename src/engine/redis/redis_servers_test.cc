@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/redis/redis_slots.h"
+#include "os/certificates_double.h"
 #include "server/redis_world.h"
 
 namespace carillon {
@@ -200,6 +201,19 @@ TEST(RedisServersTest, TooMuchThatWaitsIsRefused) {
   EXPECT_EQ(world.text({"INCR", "n"}), "11") << "what was answered counts no more";
 }
 
+TEST(RedisServersTest, WhatNobodyWaitsForIsDoneAndCountsNoMore) {
+  RedisProcess redis;
+  RedisOptions options = options_for({redis.server()});
+  options.waiting_max = 10;
+  RedisWorld world(options);
+  for (int round = 0; round < 3; ++round) {
+    world.on_loop([&] {
+      for (int i = 0; i < 9; ++i) world.client().send("n", {"INCR", "n"}, {});
+    });
+    ASSERT_EQ(world.text({"GET", "n"}), std::to_string(9 * (round + 1)));
+  }
+}
+
 TEST(RedisServersTest, AUserWithAPasswordAndADatabaseIsServed) {
   RedisProcess redis({.password = "secret"});
   redis.command({"ACL", "SETUSER", "alice", "on", ">hers", "~*", "&*", "+@all"});
@@ -229,6 +243,40 @@ TEST(RedisServersTest, AWrongPasswordIsToldAsSuch) {
   options.password.clear();
   RedisWorld world(options);
   EXPECT_NE(world.text({"GET", "a"}).find("NOAUTH"), std::string::npos);
+}
+
+TEST(RedisServersTest, RedisIsSpokenToUnderTls) {
+  const CertificateAuthority authority, other;
+  const auto certificate = authority.issue("DNS:redis.example");
+  const auto mine = authority.issue("DNS:me");
+  RedisProcess redis({.password = "secret",
+                      .arguments = {"--tls-cert-file", certificate->certificate.path(), "--tls-key-file",
+                                    certificate->key.path(), "--tls-ca-cert-file", authority.file()},
+                      .tls = true});
+  RedisOptions options = options_for({{.host = "127.0.0.1", .port = redis.tls_port()}});
+  options.password = "secret";
+  options.wait_max = Millis{300};
+  options.tls = DialTls{.ca_file = authority.file()};
+  {
+    RedisWorld world(options);
+    EXPECT_NE(world.text({"GET", "a"}).find("certificate is refused: IP address mismatch"), std::string::npos);
+  }
+  options.tls->server_name = "redis.example";
+  options.tls->ca_file = other.file();
+  {
+    RedisWorld world(options);
+    EXPECT_NE(world.text({"GET", "a"}).find("certificate is refused: "), std::string::npos);
+  }
+  options.tls->ca_file = authority.file();
+  options.wait_max = Millis{30'000};
+  RedisWorld world(options);
+  EXPECT_EQ(ask_at_once(world, 1'000, [](int) { return std::vector<std::string>{"INCR", "n"}; }), numbers_to(1'000));
+  EXPECT_EQ(world.text({"SET", "big", std::string(5 << 20, 'x')}), "OK");
+  EXPECT_EQ(world.text({"GET", "big"}).size(), 5u << 20);
+  Listening listening(world);
+  ASSERT_TRUE(listening.channel("c"));
+  redis.command({"PUBLISH", "c", "there"});
+  listening.until_heard("c=there");
 }
 
 // ---- a server that comes and goes ----
@@ -330,14 +378,32 @@ TEST(RedisServersTest, AMasterThatTakesNoWritesAnyMoreIsLeft) {
   listening.until_heard("c=there");
 }
 
+TEST(RedisServersTest, AnAddressThatLeadsToAnotherRedisIsFollowedByItsSubscriptions) {
+  RedisProcess first, second;
+  RedisWorld world(options_for({first.server()}));
+  Listening listening(world);
+  ASSERT_TRUE(listening.channel("c"));
+  ASSERT_EQ(world.text({"SET", "a", "1"}), "OK");
+  listening.until_heard("hearing");
+  world.on_loop([&] { world.dialer().redirect(first.port(), second.port()); });
+  first.command({"CLIENT", "KILL", "TYPE", "normal"});
+  wait_until_redis("the other is used", [&] { return world.text({"SET", "b", "2"}) == "OK"; });
+  EXPECT_EQ(second.text({"GET", "b"}), "2");
+  listening.until_heard("hearing", 2);
+  EXPECT_EQ(listening.story(), "hearing deaf hearing");
+  second.command({"PUBLISH", "c", "there"});
+  listening.until_heard("c=there");
+}
+
 TEST(RedisServersTest, WhatRedisCannotServeWhileItLoadsIsAskedAgain) {
-  RedisProcess redis({.append_only = true, .arguments = {"--enable-debug-command", "yes"}});
-  for (int i = 0; i < 200; ++i) redis.command({"SET", "k" + std::to_string(i), "v"});
-  redis.command({"CONFIG", "SET", "key-load-delay", "1500"});
+  RedisProcess redis(
+      {.append_only = true, .arguments = {"--enable-debug-command", "yes", "--loading-process-events-interval-bytes", "1024"}});
+  redis.command({"EVAL", "for i = 1, 2000 do redis.call('SET', 'k' .. i, 'v') end", "0"});
   RedisWorld world(options_for({redis.server()}));
   ASSERT_EQ(world.text({"SET", "a", "1"}), "OK");
+  redis.command({"CONFIG", "SET", "key-load-delay", "1000"});  // Microseconds a key.
   std::thread loading([&] { redis.command({"DEBUG", "LOADAOF"}); });
-  wait_until_redis("it loads", [&] { return redis.text({"GET", "a"}).starts_with("LOADING") || redis.info("loading") == "1"; });
+  wait_until_redis("it loads", [&] { return redis.text({"GET", "a"}).starts_with("LOADING"); });
   EXPECT_EQ(world.text({"GET", "a"}), "1");
   loading.join();
 }
@@ -355,6 +421,23 @@ TEST(RedisServersTest, AMessageIsHeardFromTheConfirmationOn) {
   listening.until_heard(std::string("c=t\r\n\0wo", 8));
   listening.until_heard("hearing");
   EXPECT_EQ(listening.story().find("other"), std::string::npos);
+}
+
+TEST(RedisServersTest, WhoSubscribesLaterIsToldThatRedisIsHeard) {
+  RedisProcess redis;
+  RedisWorld world(options_for({redis.server()}));
+  Listening first(world), later(world), gone(world);
+  ASSERT_TRUE(first.channel("c"));
+  first.until_heard("hearing");
+  world.on_loop([&] {
+    world.client().subscribe("gone", gone.subscriber(), {});
+    world.client().unsubscribe("gone", gone.subscriber());
+  });
+  ASSERT_TRUE(later.channel("d"));
+  later.until_heard("hearing");
+  ASSERT_TRUE(later.channel("e"));
+  ASSERT_TRUE(world.after_heard("e"));
+  EXPECT_EQ(first.story() + "," + later.story() + "," + gone.story(), "hearing,hearing,");
 }
 
 TEST(RedisServersTest, SubscriptionsAreCountedAndEndWithTheLast) {
@@ -690,8 +773,7 @@ TEST(RedisClusterTest, AReplicaTakesOverFromAMasterThatDied) {
   ASSERT_TRUE(listening.channel(keys[2]));
   ASSERT_EQ(world.text({"SET", keys[2], "1"}), "OK");
   wait_until_redis("the replica has it", [&] {
-    return std::any_of(cluster.servers().begin(), cluster.servers().end(), [](const auto&) { return true; }) &&
-           cluster[2].info("connected_slaves") == "1" && cluster[5].info("master_link_status") == "up" &&
+    return cluster[2].info("connected_slaves") == "1" && cluster[5].info("master_link_status") == "up" &&
            RedisWorld::describe(cluster[2].command({"WAIT", "1", "100"})) == "1";
   });
   cluster[2].kill();

@@ -35,6 +35,8 @@ class RedisSubscribers {
   // True: nobody wants it any more, and it is forgotten. Waiters are moved to `left`.
   bool remove(RedisNameKind kind, const std::string& name, RedisSubscriber& subscriber, std::vector<Waiter>& left);
 
+  // It wants something.
+  bool knows(const RedisSubscriber& subscriber) const;
   Wanted* find(RedisNameKind kind, std::string_view name);
   Names& names(RedisNameKind kind) { return names_[static_cast<std::size_t>(kind)]; }
 
@@ -61,7 +63,6 @@ class RedisSubscribers {
     std::vector<RedisSubscriber*> handed;
   };
 
-  bool knows(const RedisSubscriber& subscriber) const;
   bool is_copy(std::size_t master, RedisNameKind kind, std::string_view name, const std::string& channel,
                const std::string& message) const;
   bool wants(RedisNameKind kind, std::string_view name, const RedisSubscriber& subscriber);

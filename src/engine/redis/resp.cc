@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstring>
 #include <iterator>
+#include <utility>
 
 namespace carillon {
 namespace {
