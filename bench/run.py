@@ -20,9 +20,10 @@ import tempfile
 import time
 
 from durable import durable
+from redis import redis
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SECTIONS = ["fanout", "phoenix", "bayeux", "topics", "latency", "idle", "handshakes", "publish", "durable"]
+SECTIONS = ["fanout", "phoenix", "bayeux", "topics", "latency", "idle", "handshakes", "publish", "durable", "redis"]
 DISTURBED_PERCENT = 7  # Of a core, used by others: above it, a run is repeated.
 ATTEMPTS = 4  # For one run,
 REPEATS = 100  # and for all together, so that a busy machine does not keep us for ever.
@@ -545,7 +546,7 @@ def main():
         return 1
     lines = list(heading(bench.rounds))
     make = {"fanout": fanout, "phoenix": phoenix, "bayeux": bayeux, "topics": topics, "latency": open_loop, "idle": idle, "handshakes": handshakes, "publish": publish,
-            "durable": durable}
+            "durable": durable, "redis": redis}
     for name in SECTIONS:
         if name in options.sections:
             say(name)

@@ -339,8 +339,8 @@ struct WebhookOptions {
 
 // The engine `redis`: one channel space for several servers, kept by a Redis (7.0 or later).
 struct RedisEngineOptions {
-  // redis://[user[:password]@]host[:port][/database], or rediss:// with TLS. Several: a master and its replicas, of which the one
-  // that takes writes is used, also after a failover; or some nodes of a cluster.
+  // redis://[user[:password]@]host[:port][/database], or rediss:// with TLS. Several: a master and its replicas, of which the
+  // one that takes writes is used, also after a failover; or some nodes of a cluster.
   std::vector<std::string> urls = {"redis://127.0.0.1:6379"};
   // The addresses are nodes of a Redis Cluster.
   bool cluster = false;

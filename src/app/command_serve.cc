@@ -104,12 +104,15 @@ void add_serve_command(CLI::App& program) {
       ->type_name("ADDRESS");
   option("--data", "engine.data_dir", "Where the log is (default ./carillon-data); made if it is not there")->type_name("DIR");
   word("--memory", "engine.kind", "memory", "Keep everything in memory, gone at the end; the same as --engine memory");
-  option("--engine", "engine.kind", "What orders and keeps publications: log (the default), memory or redis")->type_name("KIND");
+  option("--engine", "engine.kind", "What orders and keeps publications: log (the default), memory or redis")
+      ->type_name("KIND");
   const auto redis = [flags](const std::string& url) {
     flags->sources.flags.push_back({"--redis", "engine.kind", "redis"});
     flags->sources.flags.push_back({"--redis", "redis.urls", url});
   };
-  command->add_option_function<std::string>("--redis", redis, "Share the channels with all servers of this Redis, redis://host:port; several by commas")
+  command
+      ->add_option_function<std::string>(
+          "--redis", redis, "Share the channels with all servers of this Redis, redis://host:port; several by commas")
       ->type_name("URL");
   option("--loops", "server.loops", "Event loops, each a thread; 0 (the default): one for each usable core")->type_name("N");
   command->add_option("--config", flags->sources.config_path, "A configuration file (TOML)")->type_name("FILE");

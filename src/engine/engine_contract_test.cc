@@ -155,7 +155,8 @@ class EngineContract : public testing::TestWithParam<Kind> {
   Engine* engine_ = nullptr;
 };
 
-INSTANTIATE_TEST_SUITE_P(Engines, EngineContract, testing::Values(Kind::kMemory, Kind::kLog, Kind::kLogWithThreads, Kind::kRedis),
+INSTANTIATE_TEST_SUITE_P(Engines, EngineContract,
+                         testing::Values(Kind::kMemory, Kind::kLog, Kind::kLogWithThreads, Kind::kRedis),
                          [](const auto& about) { return name_of(about.param); });
 
 TEST_P(EngineContract, PositionsGrowByOneWithoutHoles) {
@@ -511,7 +512,8 @@ TEST_P(EngineContract, StateIsReadAsTheLastChangeLeftIt) {
 
 TEST_P(EngineContract, ExpiredStateIsReadByNobody) {
   make();
-  change({{.key = "a/1", .value = "short", .expires_at_ms = now_ms() + (is_redis() ? 300 : 1000)}, {.key = "a/2", .value = "long"}});
+  change({{.key = "a/1", .value = "short", .expires_at_ms = now_ms() + (is_redis() ? 300 : 1000)},
+          {.key = "a/2", .value = "long"}});
   EXPECT_EQ(state("a/1"), "short");
   clock_.now_ms += 1000;
   if (is_redis()) wait_until_redis("it has expired", [&] { return !state("a/1"); });

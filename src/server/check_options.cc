@@ -10,6 +10,7 @@
 
 #include "server/channel_rules.h"
 #include "server/check_bayeux.h"
+#include "server/redis_url.h"
 #include "server/settings.h"
 #include "server/unit_text.h"
 #include "wire/signing/jwt.h"
@@ -97,6 +98,9 @@ Result<void> check_limits(const ServerOptions& options) {
   if (limits.body_bytes < limits.message_bytes) {
     return refused(fmt::format("limits.body_bytes ({}) has no room for a publish of limits.message_bytes ({})",
                                size_text(limits.body_bytes), size_text(limits.message_bytes)));
+  }
+  if (options.engine.kind == "redis") {
+    if (const Result<RedisOptions> redis = redis_connection(options.redis); !redis) return redis.error();
   }
   if (options.engine.kind == "log" && options.engine.data_dir.empty()) {
     return refused("engine.data_dir is empty; say where the log is to be, or choose engine.kind \"memory\"");

@@ -167,7 +167,8 @@ TEST(ConfigFile, RefusesWrongTypesAndRanges) {
   EXPECT_THAT(refusal_of("[server]\norigins = [1]\n"), HasSubstr("not a list"));
   EXPECT_THAT(refusal_of("[server]\nlisten = 2020-01-01\n"), HasSubstr("not a date"));
   EXPECT_THAT(refusal_of("[server]\nlisten = {}\n"), HasSubstr("not a table"));
-  EXPECT_THAT(refusal_of("[engine]\nkind = \"tape\"\n"), HasSubstr("`kind` takes \"log\" or \"memory\", not \"tape\""));
+  EXPECT_THAT(refusal_of("[engine]\nkind = \"tape\"\n"),
+              HasSubstr("`kind` takes \"log\", \"memory\" or \"redis\", not \"tape\""));
   EXPECT_THAT(refusal_of("server = 1\n"), HasSubstr("`server` is a section"));
   EXPECT_THAT(refusal_of("[channels]\nmatch = \"x\"\n"), HasSubstr("in double brackets"));
   EXPECT_THAT(refusal_of("channels = [1]\n"), HasSubstr("a channel rule is a [[channels]] table"));

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <future>
@@ -52,7 +51,16 @@ Result<T> wait_for(Call call) {
   return outcome.get();
 }
 
-// Who is present by what diffs have told, from nothing; and what was wrong with them.
+// "<key> <ref>" of each.
+inline std::set<std::string> present_in(const PresenceState& state) {
+  std::set<std::string> all;
+  for (const PresenceEntry& entry : state.entries) {
+    for (const PresenceMeta& meta : entry.metas) all.insert(entry.key + ' ' + meta.ref);
+  }
+  return all;
+}
+
+// Who is present by what diffs have told, from nothing or from a state; and what was wrong with them.
 class PresenceHeard final : public PresenceEvents {
  public:
   void on_presence(const PresenceUpdatePtr& diff) override {
@@ -62,58 +70,73 @@ class PresenceHeard final : public PresenceEvents {
     for (const auto& entry : diff->changes.joins) text += " +" + entry.key + "x" + std::to_string(entry.metas.size());
     texts_.push_back(text);
     diffs_.push_back(diff);
-    std::uint64_t& version = versions_[diff->channel];
-    if (diff->version <= version) faults_.push_back("version does not grow: " + text);
-    version = diff->version;
-    auto& present = present_[diff->channel];
-    for (const auto& entry : diff->changes.leaves) {
-      for (const PresenceMeta& meta : entry.metas) {
-        if (present.erase(entry.key + ' ' + meta.ref) == 0) faults_.push_back("was not there: " + text);
-      }
+    Channel& channel = channels_[diff->channel];
+    if (diff->version <= channel.last) faults_.push_back("version does not grow: " + text);
+    channel.last = diff->version;
+    if (!channel.awaits_state) apply(channel, *diff);
+  }
+
+  // The channel's members are those of a state, once there is one.
+  void await_state(const std::string& channel) {
+    const std::lock_guard lock(mutex_);
+    channels_[channel].awaits_state = true;
+  }
+  void begin(const PresenceState& state) {
+    const std::lock_guard lock(mutex_);
+    Channel& channel = channels_[state.channel];
+    if (channel.last < state.version && channel.last > 0) faults_.push_back("the state came before its diff");
+    channel.awaits_state = false;
+    channel.present = present_in(state);
+    for (const PresenceUpdatePtr& diff : diffs_) {
+      if (diff->channel == state.channel && diff->version > state.version) apply(channel, *diff);
     }
-    for (const auto& entry : diff->changes.joins) {
-      for (const PresenceMeta& meta : entry.metas) {
-        if (!present.insert(entry.key + ' ' + meta.ref).second) faults_.push_back("is there already: " + text);
-      }
-    }
-    if (diff->counts.members != present.size() && is_counted_) faults_.push_back("counts otherwise: " + text);
   }
 
   std::vector<std::string> texts() const { return locked(texts_); }
   std::vector<PresenceUpdatePtr> diffs() const { return locked(diffs_); }
   std::vector<std::string> faults() const { return locked(faults_); }
-  // "<key> <ref>" of each.
+  // As present_in tells of a state.
   std::set<std::string> present(const std::string& channel) const {
     const std::lock_guard lock(mutex_);
-    const auto found = present_.find(channel);
-    return found == present_.end() ? std::set<std::string>() : found->second;
+    const auto found = channels_.find(channel);
+    return found == channels_.end() ? std::set<std::string>() : found->second.present;
   }
-  // It did not hear from the beginning.
-  void count_nothing() { is_counted_ = false; }
 
  private:
+  struct Channel {
+    std::uint64_t last = 0;
+    bool awaits_state = false;
+    std::set<std::string> present;
+  };
+
+  void apply(Channel& channel, const PresenceUpdate& diff) {
+    const auto fault = [&](const char* what, const PresenceEntry& entry, const PresenceMeta& meta) {
+      faults_.push_back(diff.channel + ' ' + std::to_string(diff.version) + ": " + what + ' ' + entry.key + ' ' + meta.ref);
+    };
+    for (const auto& entry : diff.changes.leaves) {
+      for (const PresenceMeta& meta : entry.metas) {
+        if (channel.present.erase(entry.key + ' ' + meta.ref) == 0) fault("was not there", entry, meta);
+      }
+    }
+    for (const auto& entry : diff.changes.joins) {
+      for (const PresenceMeta& meta : entry.metas) {
+        if (!channel.present.insert(entry.key + ' ' + meta.ref).second) fault("is there already", entry, meta);
+      }
+    }
+    if (diff.counts.members != channel.present.size()) faults_.push_back(diff.channel + " counts otherwise");
+  }
   template <class T>
   T locked(const T& value) const {
     const std::lock_guard lock(mutex_);
     return value;
   }
+
   mutable std::mutex mutex_;
   std::vector<std::string> texts_;
   std::vector<PresenceUpdatePtr> diffs_;
   std::vector<std::string> faults_;
-  std::map<std::string, std::uint64_t> versions_;
-  std::map<std::string, std::set<std::string>> present_;
-  std::atomic<bool> is_counted_{true};
+  std::map<std::string, Channel> channels_;
 };
-
-// As `present`, of a state.
-inline std::set<std::string> present_in(const PresenceState& state) {
-  std::set<std::string> all;
-  for (const PresenceEntry& entry : state.entries) {
-    for (const PresenceMeta& meta : entry.metas) all.insert(entry.key + ' ' + meta.ref);
-  }
-  return all;
-}
 
 // A loop on a thread of its own.
 class LoopThread {
@@ -159,6 +182,12 @@ class RedisNodeDouble {
   RedisState& state() { return parts_->state; }
   const std::string& name() const { return options_.name; }
 
+  // Hears and watches it, as a client would: the state, and then what is newer.
+  void watch(const std::string& channel) {
+    heard.await_state(channel);
+    hear(channel);
+    heard.begin(*shown(channel));
+  }
   void hear(const std::string& channel) { presence().add_interest({.kind = Selector::Kind::kExact, .base = channel}); }
   void ignore(const std::string& channel) { presence().remove_interest({.kind = Selector::Kind::kExact, .base = channel}); }
   void come(const std::string& channel, const std::string& member, const std::string& key, const std::string& meta = "") {

@@ -8,7 +8,8 @@ namespace carillon {
 namespace {
 
 Error wrong(std::string_view what) {
-  return {ErrorKind::kInvalid, fmt::format("{}; it is redis://[user[:password]@]host[:port][/database], or rediss:// for TLS", what)};
+  return {ErrorKind::kInvalid,
+          fmt::format("{}; it is redis://[user[:password]@]host[:port][/database], or rediss:// for TLS", what)};
 }
 
 int hex_value(char digit) {
@@ -108,7 +109,8 @@ Result<RedisOptions> redis_connection(const RedisEngineOptions& options) {
     Result<RedisUrl> url = parse_redis_url(text);
     if (!url) return Error{ErrorKind::kInvalid, "redis.urls: " + url.error().text};
     const bool first = redis.servers.empty();
-    if (!first && (url->tls != tls || url->user != redis.user || url->password != redis.password || url->database != redis.database)) {
+    if (!first &&
+        (url->tls != tls || url->user != redis.user || url->password != redis.password || url->database != redis.database)) {
       return Error{ErrorKind::kInvalid, "redis.urls: all addresses must have the same scheme, user, password and database"};
     }
     tls = url->tls;

@@ -33,11 +33,10 @@ TEST(RedisUrl, HasEveryPart) {
 
 TEST(RedisUrl, WhatIsWrongIsSaidWithoutThePassword) {
   const std::pair<const char*, const char*> cases[] = {
-      {"localhost:6379", "redis://"},          {"http://h", "redis://"},
-      {"redis://", "no host"},                 {"redis://u:hush@", "no host"},
-      {"redis://u:hush@h:0", "port"},          {"redis://h:65536", "port"},
-      {"redis://h:12x", "port"},               {"redis://h/x", "database"},
-      {"redis://u:hush%4@h", "hexadecimal"},   {"redis://[::1", "bracket"},
+      {"localhost:6379", "redis://"}, {"http://h", "redis://"},       {"redis://", "no host"},
+      {"redis://u:hush@", "no host"}, {"redis://u:hush@h:0", "port"}, {"redis://h:65536", "port"},
+      {"redis://h:12x", "port"},      {"redis://h/x", "database"},    {"redis://u:hush%4@h", "hexadecimal"},
+      {"redis://[::1", "bracket"},
   };
   for (const auto& [text, what] : cases) {
     const auto url = parse_redis_url(text);

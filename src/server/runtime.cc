@@ -93,6 +93,8 @@ Result<void> Runtime::open(Reach reach) {
   for (FileDescriptor& socket : listening.sockets) {
     if (Result<void> added = add_lane(std::move(socket)); !added) return added;
   }
+  if (Result<void> started = engines_->start(); !started) return started;
+  describe_node();
   expire_timer_ = std::make_unique<CallbackTimer>([this] { expire(); });
   lanes_.front()->loop->schedule(*expire_timer_, kExpirePeriod);
   stopped_ = false;
@@ -164,7 +166,16 @@ std::uint64_t Runtime::websocket_connections() const {
 
 void Runtime::expire() {
   engines_->expire();
+  describe_node();
   lanes_.front()->loop->schedule(*expire_timer_, kExpirePeriod);
+}
+
+void Runtime::describe_node() {
+  NodeDirectory* const nodes = hub_->engine().nodes();
+  if (nodes == nullptr) return;
+  std::string address = options_.redis.advertise;
+  if (address.empty() && !is_every_address(address_.text)) address = "http://" + address_.text;
+  nodes->describe(std::move(address), stats_json(hub_->stats()));
 }
 
 // Sessions outlive their connections: whoever listens hears that they end too. Waits for all loops.

@@ -92,6 +92,7 @@ class Runtime {
   Result<void> add_lane(FileDescriptor socket);
   void say_how_safe() const;
   void expire();
+  void describe_node();
   void end_bayeux_sessions();
 
   const ServerOptions options_;

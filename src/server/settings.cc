@@ -310,7 +310,7 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
                                      {"off", LogLevel::kOff}};
   const Choices<SlowConsumer> slow_consumers{{"drop_oldest", SlowConsumer::kDropOldest}, {"close", SlowConsumer::kClose}};
   const Choices<EventNames> event_names{{"underscore", EventNames::kUnderscore}, {"dotted", EventNames::kDotted}};
-  const Choices<std::string> engines{{"log", "log"}, {"memory", "memory"}};
+  const Choices<std::string> engines{{"log", "log"}, {"memory", "memory"}, {"redis", "redis"}};
   const Choices<ClaimedUsers> claimed_users{
       {"loopback", ClaimedUsers::kLoopback}, {"never", ClaimedUsers::kNever}, {"always", ClaimedUsers::kAlways}};
   const Choices<BayeuxCookies> bayeux_cookies{
@@ -473,17 +473,17 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
       flag<S>(FIELD(redis.cluster), {"redis", "cluster", "The addresses are nodes of a Redis Cluster."}),
       secret(text<S>(FIELD(redis.password), "a password",
                      {"redis", "password", "Instead of the one in `urls`, so that it can come from the environment."})),
-      text<S>(FIELD(redis.prefix), "a text",
-              {"redis", "prefix",
-               "All keys and channels in Redis begin with it: servers of one prefix share one channel space."}),
+      text<S>(
+          FIELD(redis.prefix), "a text",
+          {"redis", "prefix", "All keys and channels in Redis begin with it: servers of one prefix share one channel space."}),
       text<S>(FIELD(redis.tls_ca_file), "a file",
-              {"redis", "tls_ca_file", "With rediss://: authorities (PEM) that the server's certificate is checked by. Empty: "
+              {"redis", "tls_ca_file",
+               "With rediss://: authorities (PEM) that the server's certificate is checked by. Empty: "
                "the system's."}),
       text<S>(FIELD(redis.tls_certificate_file), "a file",
               {"redis", "tls_certificate_file", "With rediss://: the certificate (PEM) to show; empty: none."}),
       text<S>(FIELD(redis.tls_key_file), "a file", {"redis", "tls_key_file", "The key (PEM) of that certificate."}),
-      flag<S>(FIELD(redis.tls_verify),
-              {"redis", "tls_verify", "Without it anybody is believed to be the Redis."}),
+      flag<S>(FIELD(redis.tls_verify), {"redis", "tls_verify", "Without it anybody is believed to be the Redis."}),
       duration<S>(FIELD(redis.connect_time), {Milliseconds(10), minutes(5)},
                   {"redis", "connect_time", "An attempt to connect that takes longer is given up, and tried again."}),
       duration<S>(FIELD(redis.command_time), {Milliseconds(10), minutes(5)},
@@ -495,9 +495,9 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
       size<S>(FIELD(redis.compress_bytes), {0, kGiB},
               {"redis", "compress_bytes",
                "Payloads of so many bytes or more are compressed (gzip) in Redis, where that makes them smaller. 0: never."}),
-      duration<S>(FIELD(redis.idle_time), {Milliseconds(0), days(3650)},
-                  {"redis", "idle_time",
-                   "A channel that nobody published to for so long is forgotten, with its positions. 0: never."}),
+      duration<S>(
+          FIELD(redis.idle_time), {Milliseconds(0), days(3650)},
+          {"redis", "idle_time", "A channel that nobody published to for so long is forgotten, with its positions. 0: never."}),
       text<S>(FIELD(redis.advertise), "an address, such as http://10.0.0.5:8080",
               {"redis", "advertise",
                "Where the other servers reach this one's HTTP port: for polls that arrive at another server than their "

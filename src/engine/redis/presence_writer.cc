@@ -314,27 +314,26 @@ void PresenceWriter::close_if_empty(const std::string& name) {
 void PresenceWriter::stop(UniqueFunction<void(bool)> left) {
   stopped_ = true;
   retry_timer_.cancel();
-  struct Leaving {
-    UniqueFunction<void(bool)> left;
-    std::size_t under_way = 1;
-    bool all = true;
-    void end_one() {
-      if (--under_way == 0) left(all);
-    }
-  };
   const auto leaving = std::make_shared<Leaving>(Leaving{.left = std::move(left)});
-  const std::string entered = keys_.lease_channels(lease_.name);
+  leaving->under_way = channels_.size();
   for (auto& [name, channel] : channels_) {
     fail_waiting(channel, {ErrorKind::kUnavailable, "the server is stopping"});
-    ++leaving->under_way;
-    run(name, "all", {}, [leaving](const Result<RespValue>& reply) {
+    run(name, "all", {}, guard_.wrap([this, leaving](const Result<RespValue>& reply) {
       leaving->all = leaving->all && !redis_failure(reply);
-      leaving->end_one();
-    });
+      if (--leaving->under_way == 0) end_leaving(leaving);
+    }));
   }
+  if (channels_.empty()) end_leaving(leaving);
   channels_.clear();
   uncertain_.clear();
-  leaving->end_one();
+}
+
+// The set of channels goes when nobody is left in them: until then it leads others there.
+void PresenceWriter::end_leaving(const std::shared_ptr<Leaving>& leaving) {
+  if (lease_.name.empty() || !leaving->all) return leaving->left(leaving->all);
+  const std::string key = keys_.lease_channels(lease_.name);
+  client_.send(key, RespCommand{"DEL", key},
+               [leaving](const Result<RespValue>& reply) { leaving->left(!redis_failure(reply)); });
 }
 
 }  // namespace carillon

@@ -82,6 +82,11 @@ class PresenceWriter {
     std::uint64_t settled = 0;    // Of them, executed.
     std::deque<Waiting> waiting;  // In the order of their batches.
   };
+  struct Leaving {
+    UniqueFunction<void(bool)> left;
+    std::size_t under_way = 0;
+    bool all = true;
+  };
   using Channels = std::map<std::string, Channel, std::less<>>;
   // Channels that are said again at the same time.
   static constexpr std::size_t kAtOnce = 256;
@@ -104,6 +109,7 @@ class PresenceWriter {
   static void fail_waiting(Channel& channel, const Error& error);
   void close_if_empty(const std::string& name);
   void read_entered();
+  void end_leaving(const std::shared_ptr<Leaving>& leaving);
   bool may_say() const { return !stopped_ && !lease_.name.empty() && !retry_timer_.armed(); }
   void pause(Millis span);
 

@@ -1,8 +1,8 @@
 // For tests: a server's Redis engine with a loop on a thread of its own, and calls that wait for their answers.
 #pragma once
 
-#include <atomic>
 #include <gtest/gtest.h>
+#include <atomic>
 
 #include <future>
 #include <map>
@@ -42,7 +42,8 @@ inline std::string fresh_prefix() {
 
 class RedisEngineNode {
  public:
-  explicit RedisEngineNode(RedisOptions options) : engine_(std::make_unique<RedisEngine>(*loop_, dialer_, clock_, random_, std::move(options))) {
+  explicit RedisEngineNode(RedisOptions options)
+      : engine_(std::make_unique<RedisEngine>(*loop_, dialer_, clock_, random_, std::move(options))) {
     engine_->set_events(heard);
     engine_->start();
     thread_ = std::thread([this] { loop_->run(); });
@@ -145,6 +146,56 @@ class RedisEngineNode {
   TcpDialer dialer_{*loop_};
   std::unique_ptr<RedisEngine> engine_;
   std::thread thread_;
+};
+
+// Nodes of one prefix, and what is looked at.
+class RedisEngineTest : public testing::Test {
+ protected:
+  RedisOptions options(const RedisProcess& process) {
+    RedisOptions options;
+    options.servers = {process.server()};
+    options.prefix = prefix_;
+    options.retry_min = Millis(10);
+    options.retry_max = Millis(100);
+    options.rule_for = [](std::string_view channel) {
+      return channel.starts_with("bare") ? HistoryRule{} : HistoryRule{.count_max = 100'000};
+    };
+    return options;
+  }
+  RedisOptions options() { return options(shared_redis()); }
+  // Of a node that deafen() makes deaf.
+  RedisOptions guest(const RedisProcess& process) {
+    process.command({"ACL", "SETUSER", "guest", "on", ">guest", "~*", "&*", "+@all"});
+    RedisOptions made = options(process);
+    made.user = made.password = "guest";
+    return made;
+  }
+  // Until the guest's user is on again it cannot connect.
+  static void deafen(const RedisProcess& process) {
+    process.command({"ACL", "SETUSER", "guest", "off"});
+    process.command({"CLIENT", "KILL", "TYPE", "pubsub"});
+  }
+  std::string stream(const std::string& channel) { return RedisKeys(prefix_).stream(channel); }
+
+  static bool has_offsets_without_holes(const std::vector<PublicationPtr>& publications) {
+    for (std::size_t i = 0; i < publications.size(); ++i) {
+      if (publications[i]->position != Position{publications[0]->position->epoch, i + 1}) return false;
+    }
+    return true;
+  }
+  // Everything the channel keeps.
+  static std::vector<std::string> kept(RedisEngineNode& node, const std::string& channel) {
+    return RedisEngineNode::texts(node.history({.channel = channel, .count_max = 100'000}).publications);
+  }
+  // The node hears what was published last, and so everything before it.
+  static void wait_for_last(RedisEngineNode& node, const std::string& channel, const std::string& payload) {
+    wait_until_redis("the last is heard", [&] {
+      const auto heard = node.heard.copy(channel);
+      return !heard.empty() && heard.back()->payload.view() == payload;
+    });
+  }
+
+  const std::string prefix_ = fresh_prefix();
 };
 
 }  // namespace carillon

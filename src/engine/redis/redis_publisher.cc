@@ -17,7 +17,7 @@ std::size_t size_of(const RedisPublish& publish) {
 }
 
 void refuse(std::vector<RedisPublish>& batch, const Error& error) {
-  for (RedisPublish& publish : batch) publish.done(error);
+  for (RedisPublish& publish : batch) publish.answer(error);
 }
 
 }  // namespace
@@ -34,6 +34,12 @@ RedisPlace::~RedisPlace() {
   if (room_ == nullptr) return;
   room_->count.fetch_sub(1);
   room_->bytes.fetch_sub(bytes_);
+}
+
+void RedisPublish::answer(Result<Receipt> outcome) {
+  // Whoever hears it may publish the next.
+  { const RedisPlace left = std::move(place); }
+  done(std::move(outcome));
 }
 
 RedisPublisher::RedisPublisher(const RedisParts& parts, RedisFeeds& feeds, Random& random)
@@ -188,12 +194,12 @@ void RedisPublisher::on_published(const std::string& name, Batch batch, const Re
     RedisPublish& publish = batch[i];
     const RedisOutcome outcome = outcomes->of(i);
     if (outcome.error) {
-      publish.done(*outcome.error);
+      publish.answer(*outcome.error);
       continue;
     }
     Receipt receipt = outcome.receipt;
     if (receipt.repeated) {
-      publish.done(receipt);
+      publish.answer(receipt);
       continue;
     }
     last = receipt.position;
@@ -215,7 +221,7 @@ void RedisPublisher::on_published(const std::string& name, Batch batch, const Re
     keep_in_order(*channel, *last, bytes, published.front().first.rule);
   }
   feeds_.offer(name, std::move(own), [published = std::move(published)]() mutable {
-    for (auto& [publish, receipt] : published) publish.done(receipt);
+    for (auto& [publish, receipt] : published) publish.answer(receipt);
   });
   on_answered(name);
 }
@@ -227,7 +233,7 @@ void RedisPublisher::on_bare(const std::string& name, Batch batch, std::int64_t 
     refuse(batch, *failure);
   } else {
     feeds_.when_heard_bare(name, last, [batch = std::move(batch), time_ms]() mutable {
-      for (RedisPublish& publish : batch) publish.done(Receipt{.id = publish.id, .time_ms = time_ms});
+      for (RedisPublish& publish : batch) publish.answer(Receipt{.id = publish.id, .time_ms = time_ms});
     });
   }
   on_answered(name);
@@ -241,14 +247,15 @@ void RedisPublisher::on_once(const std::string& name, RedisPublish publish, std:
   if (text != nullptr && *text == "+") {
     const Uuid id = publish.id;
     feeds_.when_heard_bare(name, id, [publish = std::move(publish), time_ms]() mutable {
-      publish.done(Receipt{.id = publish.id, .time_ms = time_ms});
+      publish.answer(Receipt{.id = publish.id, .time_ms = time_ms});
     });
   } else {
     feeds_.forget_bare(publish.id);
     if (before) {
-      publish.done(*before);
+      publish.answer(*before);
     } else {
-      publish.done(failure ? *failure : Error{ErrorKind::kCorrupt, "what Redis keeps for this idempotency key cannot be read"});
+      publish.answer(failure ? *failure
+                             : Error{ErrorKind::kCorrupt, "what Redis keeps for this idempotency key cannot be read"});
     }
   }
   on_answered(name);

@@ -58,6 +58,8 @@ struct RedisPublish {
   Millis deadline{0};        // Set here.
   std::uint64_t random = 0;  // Likewise, where the channel keeps history.
   Uuid id;                   // Likewise, where it does not.
+
+  void answer(Result<Receipt> outcome);
 };
 
 class RedisPublisher {

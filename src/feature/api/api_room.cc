@@ -120,6 +120,7 @@ const ApiRoom::Route ApiRoom::kRoutes[] = {
     {"POST", "/disconnect", &ApiRoom::disconnect, Route::Access::kChecked, Body::kJson},
     {"GET", "/groups", &ApiRoom::list_groups},
     {"DELETE", "/groups", &ApiRoom::remove_group},
+    {"GET", "/nodes", &ApiRoom::list_nodes},
     {"GET", "/info", &ApiRoom::show_info},
     {"GET", "/realtime/stats", &ApiRoom::show_stats, Route::Access::kOpen},
     {"GET", "/openapi.json", &ApiRoom::show_openapi, Route::Access::kOpen},

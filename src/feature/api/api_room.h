@@ -94,6 +94,8 @@ class ApiRoom {
   void extend_in_group(ExchangePtr exchange, const IdentityPtr& asker);
   void list_groups(ExchangePtr exchange);
   void remove_group(ExchangePtr exchange);
+  // api_nodes.cc
+  void list_nodes(ExchangePtr exchange);
   void show_info(ExchangePtr exchange);
   void show_stats(ExchangePtr exchange);
   void show_openapi(ExchangePtr exchange);

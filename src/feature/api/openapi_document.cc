@@ -771,6 +771,46 @@ constexpr std::string_view kTemplate = R"openapi({
         }
       }
     },
+    "/nodes": {
+      "get": {
+        "operationId": "listNodes",
+        "summary": "The servers that share the channels, and their counters together.",
+        "description": "With an engine of one process: this server alone, without name, number and address. Counters are as each server last said, some seconds ago at most.",
+        "responses": {
+          "200": {
+            "description": "The servers.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "properties": {
+                    "nodes": {
+                      "type": "array",
+                      "items": {
+                        "type": "object",
+                        "properties": {
+                          "name": {"type": "string"},
+                          "number": {"type": "integer", "minimum": 0},
+                          "address": {"type": "string", "description": "Where the others reach it; empty: they cannot."},
+                          "started_at_ms": {"type": "integer"},
+                          "this": {"type": "boolean", "description": "The one that answers."},
+                          "stats": {"$ref": "#/components/schemas/Counters"}
+                        },
+                        "required": ["name", "number", "address", "started_at_ms", "this", "stats"]
+                      }
+                    },
+                    "totals": {"$ref": "#/components/schemas/Counters"}
+                  },
+                  "required": ["nodes", "totals"]
+                }
+              }
+            }
+          },
+          "401": {"$ref": "#/components/responses/Unauthorized"},
+          "503": {"$ref": "#/components/responses/Unavailable"}
+        }
+      }
+    },
     "/realtime/stats": {
       "get": {
         "operationId": "showStats",
@@ -781,16 +821,7 @@ constexpr std::string_view kTemplate = R"openapi({
             "description": "The counters.",
             "content": {
               "application/json": {
-                "schema": {
-                  "type": "object",
-                  "properties": {
-                    "current_connections": {"type": "integer", "minimum": 0},
-                    "total_connections": {"type": "integer", "minimum": 0},
-                    "total_subscriptions": {"type": "integer", "minimum": 0},
-                    "total_events": {"type": "integer", "minimum": 0}
-                  },
-                  "required": ["current_connections", "total_connections", "total_subscriptions", "total_events"]
-                }
+                "schema": {"$ref": "#/components/schemas/Counters"}
               }
             }
           }
@@ -870,6 +901,16 @@ constexpr std::string_view kTemplate = R"openapi({
       }
     },
     "schemas": {
+      "Counters": {
+        "type": "object",
+        "properties": {
+          "current_connections": {"type": "integer", "minimum": 0},
+          "total_connections": {"type": "integer", "minimum": 0},
+          "total_subscriptions": {"type": "integer", "minimum": 0},
+          "total_events": {"type": "integer", "minimum": 0}
+        },
+        "required": ["current_connections", "total_connections", "total_subscriptions", "total_events"]
+      },
       "Topic": {
         "type": "object",
         "properties": {

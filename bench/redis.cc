@@ -1,0 +1,258 @@
+// What the Redis engine costs, through the engine's port: publishes a second beside a plain loop of pipelined XADD and PUBLISH
+// with the same window against the same Redis; the time from a publish on one node to its arrival on another.
+//
+//   bench_redis publish --port N [--bytes N] [--publishers N] [--heard 1] [--seconds N]
+//   bench_redis plain   --port N [--bytes N] [--window N] [--seconds N]
+//   bench_redis latency --port N [--bytes N] [--count N]
+//
+// `heard`: the node that publishes hears the channel too. Each prints one line of key=value pairs; bench/run.py makes a table.
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/redis/redis_engine.h"
+#include "engine/redis/resp.h"
+#include "os/system_clock.h"
+#include "os/tcp_dialer.h"
+
+namespace carillon {
+namespace {
+
+using Flags = std::map<std::string, std::string>;
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double processor_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+std::uint64_t number(const Flags& flags, const std::string& name, std::uint64_t otherwise) {
+  const auto found = flags.find(name);
+  return found == flags.end() ? otherwise : std::strtoull(found->second.c_str(), nullptr, 10);
+}
+
+[[noreturn]] void give_up(const std::string& why) {
+  std::fprintf(stderr, "bench_redis: %s\n", why.c_str());
+  std::exit(1);
+}
+
+// Tells one who waits when something was heard.
+class Listener final : public EngineEvents {
+ public:
+  void on_publication(const PublicationPtr&) override {
+    const std::lock_guard lock(mutex_);
+    ++heard_;
+    there_.notify_one();
+  }
+  void on_gap(const std::string&, std::uint64_t) override { give_up("a gap"); }
+  void on_continuity(Continuity) override {}
+  void wait_for(std::uint64_t count) {
+    std::unique_lock lock(mutex_);
+    there_.wait(lock, [&] { return heard_ >= count; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable there_;
+  std::uint64_t heard_ = 0;
+};
+
+// One server's engine, on a loop with a thread of its own.
+class Node {
+ public:
+  explicit Node(const Flags& flags) {
+    RedisOptions options;
+    options.servers = {{.host = "127.0.0.1", .port = static_cast<std::uint16_t>(number(flags, "port", 6379))}};
+    options.prefix = "bench:";
+    options.rule_for = [](std::string_view) { return HistoryRule{.count_max = 1000}; };
+    engine_ = std::make_unique<RedisEngine>(*loop_, dialer_, clock_, random_, options);
+    engine_->set_events(listener);
+    engine_->start();
+    thread_ = std::thread([this] { loop_->run(); });
+  }
+  ~Node() {
+    engine_->stop();
+    loop_->stop();
+    thread_.join();
+  }
+  RedisEngine& engine() { return *engine_; }
+  void listen(const std::string& channel) {
+    engine_->add_interest({Selector::Kind::kExact, channel});
+    std::promise<void> heard;
+    engine_->history({.channel = channel, .count_max = 0}, [&heard](const Result<HistoryPage>& page) {
+      if (!page) give_up(page.error().text);
+      heard.set_value();
+    });
+    heard.get_future().wait();
+  }
+  Listener listener;
+
+ private:
+  SystemClock clock_;
+  SystemRandom random_;
+  std::unique_ptr<EpollLoop> loop_ = *EpollLoop::create();
+  TcpDialer dialer_{*loop_};
+  std::unique_ptr<RedisEngine> engine_;
+  std::thread thread_;
+};
+
+Draft draft_of(const Bytes& payload) {
+  return {.channel = "bench:1", .event = "message", .payload = payload, .format = PayloadFormat::kJson};
+}
+
+// So many publishers, each with one publish under way; the next is made on this thread when it is answered.
+class Publishers {
+ public:
+  Publishers(RedisEngine& engine, std::size_t bytes) : engine_(engine), payload_(Bytes::copy_of(std::string(bytes, 'x'))) {}
+
+  void publish() {
+    engine_.publish(draft_of(payload_), [this](const Result<Receipt>& outcome) {
+      if (!outcome) give_up(outcome.error().text);
+      const std::lock_guard lock(mutex_);
+      if (answered_++ == 0) there_.notify_one();
+    });
+  }
+  std::uint64_t take() {
+    std::unique_lock lock(mutex_);
+    there_.wait(lock, [this] { return answered_ > 0; });
+    return std::exchange(answered_, 0);
+  }
+
+ private:
+  RedisEngine& engine_;
+  const Bytes payload_;
+  std::mutex mutex_;
+  std::condition_variable there_;
+  std::uint64_t answered_ = 0;
+};
+
+void run_publish(const Flags& flags) {
+  Node node(flags);
+  const std::uint64_t count = number(flags, "publishers", 64), bytes = number(flags, "bytes", 128);
+  const double seconds = static_cast<double>(number(flags, "seconds", 3));
+  const bool heard = number(flags, "heard", 0) != 0;
+  if (heard) node.listen("bench:1");
+  Publishers publishers(node.engine(), bytes);
+  for (std::uint64_t i = 0; i < count; ++i) publishers.publish();
+  const double begin = seconds_now(), processor_before = processor_seconds();
+  std::uint64_t done = 0;
+  while (seconds_now() - begin < seconds) {
+    const std::uint64_t answered = publishers.take();
+    done += answered;
+    for (std::uint64_t i = 0; i < answered; ++i) publishers.publish();
+  }
+  const double took = seconds_now() - begin, processor = processor_seconds() - processor_before;
+  for (std::uint64_t left = count; left > 0;) left -= publishers.take();
+  fmt::print("publishers={} bytes={} heard={} per_second={:.0f} cpu_us={:.2f}\n", count, bytes, heard ? 1 : 0,
+             static_cast<double>(done) / took, 1e6 * processor / static_cast<double>(done));
+}
+
+// What any program must do: add to the stream, tell who listens; so many under way.
+void run_plain(const Flags& flags) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(number(flags, "port", 6379)));
+  if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) give_up("cannot connect");
+  const int on = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const std::uint64_t window = number(flags, "window", 64), bytes = number(flags, "bytes", 128);
+  const double seconds = static_cast<double>(number(flags, "seconds", 3));
+  const std::string payload(bytes, 'x');
+  std::string one, out;
+  RespCommand{"XADD", "plain", "MAXLEN", "~", "1000", "*", "event", "message", "data", payload}.append_to(one);
+  RespCommand{"PUBLISH", "plain", payload}.append_to(one);
+  const auto send = [&](std::uint64_t count) {
+    out.clear();
+    for (std::uint64_t i = 0; i < count; ++i) out += one;
+    for (std::string_view left = out; !left.empty();) {
+      const ssize_t sent = ::send(socket, left.data(), left.size(), 0);
+      if (sent <= 0) give_up("the connection is lost");
+      left.remove_prefix(static_cast<std::size_t>(sent));
+    }
+  };
+  RespReader reader;
+  std::vector<char> buffer(256 << 10);
+  std::uint64_t replies = 0, done = 0;
+  send(window);
+  const double begin = seconds_now(), processor_before = processor_seconds();
+  while (seconds_now() - begin < seconds) {
+    const ssize_t got = ::recv(socket, buffer.data(), buffer.size(), 0);
+    if (got <= 0) give_up("the connection is lost");
+    reader.feed({buffer.data(), static_cast<std::size_t>(got)});
+    std::uint64_t answered = 0;
+    while (const std::optional<RespValue> value = reader.next()) {
+      if (value->error() != nullptr) give_up(value->error()->text);
+      if (++replies % 2 == 0) ++answered;
+    }
+    done += answered;
+    if (answered > 0) send(answered);
+  }
+  const double took = seconds_now() - begin, processor = processor_seconds() - processor_before;
+  ::close(socket);
+  fmt::print("plain window={} bytes={} per_second={:.0f} cpu_us={:.2f}\n", window, bytes, static_cast<double>(done) / took,
+             1e6 * processor / static_cast<double>(done));
+}
+
+// One publish at a time; the next when the other node has heard it.
+void run_latency(const Flags& flags) {
+  Node from(flags), to(flags);
+  to.listen("bench:1");
+  const std::uint64_t count = number(flags, "count", 5000), bytes = number(flags, "bytes", 128);
+  const Bytes payload = Bytes::copy_of(std::string(bytes, 'x'));
+  std::vector<double> took;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const double begin = seconds_now();
+    from.engine().publish(draft_of(payload), [](const Result<Receipt>& outcome) {
+      if (!outcome) give_up(outcome.error().text);
+    });
+    to.listener.wait_for(i + 1);
+    took.push_back(seconds_now() - begin);
+  }
+  std::sort(took.begin(), took.end());
+  const auto at = [&](double share) { return 1e6 * took[static_cast<std::size_t>(share * static_cast<double>(count - 1))]; };
+  fmt::print("latency bytes={} p50_us={:.0f} p99_us={:.0f}\n", bytes, at(0.5), at(0.99));
+}
+
+}  // namespace
+}  // namespace carillon
+
+int main(int count, char** words) {
+  carillon::Flags flags;
+  const std::string what = count > 1 ? words[1] : "";
+  for (int i = 2; i + 1 < count; i += 2) flags[std::string(words[i]).substr(2)] = words[i + 1];
+  if (what == "publish") {
+    carillon::run_publish(flags);
+  } else if (what == "plain") {
+    carillon::run_plain(flags);
+  } else if (what == "latency") {
+    carillon::run_latency(flags);
+  } else {
+    carillon::give_up("publish, plain or latency");
+  }
+}

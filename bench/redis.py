@@ -1,0 +1,83 @@
+"""The section of bench/run.py about the Redis engine: bench/redis.cc beside a plain loop of pipelined XADD and PUBLISH, against one
+redis-server, in turn."""
+import contextlib
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import tempfile
+
+from durable import redis_server, table, whole
+
+AIM = 0.7
+
+
+class Redis:
+    def __init__(self, program, port, say):
+        self.program = program
+        self.port = port
+        self.say = say
+
+    def run(self, what, **flags):
+        words = [self.program, what, "--port", self.port]
+        for name, value in flags.items():
+            words += [f"--{name}", value]
+        done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr.strip() or f"{what} ended with {done.returncode}")
+        self.say("  " + done.stdout.strip())
+        return {name: float(value) for name, value in re.findall(r"(\w+)=([\d.]+)(?= |$)", done.stdout.strip())}
+
+    def publishes(self, quick, rounds):
+        """Rows: bytes, publishers; the engine, also where it hears what it publishes, and the plain loop, in turn."""
+        rows = []
+        seconds = 1 if quick else 3
+        for size in (128, 1024):
+            for publishers in (64, 1):
+                ours, hearing, plains, costs = [], [], [], []
+                for _ in range(rounds):
+                    flags = {"bytes": size, "seconds": seconds}
+                    plains.append(self.run("plain", window=publishers, **flags)["per_second"])
+                    result = self.run("publish", publishers=publishers, **flags)
+                    ours.append(result["per_second"])
+                    costs.append(result["cpu_us"])
+                    hearing.append(self.run("publish", publishers=publishers, heard=1, **flags)["per_second"])
+                ratio = [statistics.median(a / b for a, b in zip(rates, plains)) for rates in (ours, hearing)]
+                rows.append([size, publishers, whole(statistics.median(plains)), whole(statistics.median(ours)), f"{ratio[0]:.2f}",
+                             whole(statistics.median(hearing)), f"{ratio[1]:.2f}", f"{statistics.median(costs):.1f}"])
+        return rows
+
+    def latencies(self, quick):
+        rows = []
+        for size in (128, 1024):
+            result = self.run("latency", bytes=size, count=1000 if quick else 10_000)
+            rows.append([size, f"{result['p50_us']:.0f}", f"{result['p99_us']:.0f}"])
+        return rows
+
+
+@contextlib.contextmanager
+def plain_redis():
+    with tempfile.TemporaryDirectory() as directory, redis_server(directory, None) as port:
+        yield port
+
+
+def redis(bench, quick):
+    yield "## Many machines: the Redis engine"
+    yield ""
+    if shutil.which("redis-server") is None:
+        yield "redis-server is not installed."
+        return
+    program = pathlib.Path(bench.floor).with_name("bench_redis")
+    with plain_redis() as port:
+        engine = Redis(program, port, bench.say)
+        yield ("Publishes to one channel that keeps 1 000, each publisher with one under way. \"Plain\": a loop of pipelined XADD (the "
+               "payload and its event) and PUBLISH with as many under way. Redis and the publisher share the machine. "
+               f"Aim: {AIM} of plain.")
+        yield ""
+        yield from table(["payload B", "publishers", "plain/s", "publishes/s", "of plain", "heard too/s", "of plain", "engine CPU us each"],
+                         engine.publishes(quick, bench.rounds))
+        yield ""
+        yield "From a publish on one node until the engine of another has handed it out, one at a time:"
+        yield ""
+        yield from table(["payload B", "p50 us", "p99 us"], engine.latencies(quick))
