@@ -41,10 +41,11 @@ class EpollLoop final : public Loop {
   void add_turn_end(TurnEnd& hook) override { turn_ends_.push_back(&hook); }
   void dispose(std::unique_ptr<Disposable> closed) override { disposed_.push_back(std::move(closed)); }
 
-  // For sockets, on the loop's thread (or before it runs). The kernel forgets a descriptor when it is closed.
+  // For sockets, on the loop's thread (or before it runs).
   Result<void> watch(int fd, std::uint32_t epoll_events, Pollable& pollable);
   void change(int fd, std::uint32_t epoll_events, Pollable& pollable);
-  // For a descriptor that goes on to another Pollable. What was ready in this turn may still be told.
+  // Before a descriptor is closed (the kernel forgets it by itself only when no process that is just being forked has it too),
+  // or goes on to another Pollable. What was ready in this turn may still be told. Nothing happens if it is not watched.
   void forget(int fd);
   // Lent to whoever reads, during one call.
   std::span<char> read_buffer() { return {read_buffer_.get(), kReadBufferBytes}; }

@@ -118,7 +118,7 @@ class Dialing final : public Disposable, public Pollable, private Timer {
   void give_up() {
     *self_ = nullptr;
     cancel();
-    socket_.close();
+    drop_socket();
     if (secure_) secure_->close();
   }
 
@@ -132,6 +132,11 @@ class Dialing final : public Disposable, public Pollable, private Timer {
     if (!addresses) return finish(addresses.error());
     addresses_ = std::move(*addresses);
     connect_next();
+  }
+
+  void drop_socket() {
+    if (socket_) loop_.forget(socket_.get());
+    socket_.close();
   }
 
   // Tries addresses until one is under way, or none is left.
@@ -173,7 +178,7 @@ class Dialing final : public Disposable, public Pollable, private Timer {
     ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &fault, &size);
     if (fault != 0) {
       note_failure(addresses_[next_ - 1], fault);
-      socket_.close();
+      drop_socket();
       return connect_next();
     }
     on_connected();
@@ -207,7 +212,7 @@ class Dialing final : public Disposable, public Pollable, private Timer {
     if (state_ == State::kLookup) return finish(late("looking up its name"));
     if (state_ == State::kHandshake) return finish(late("the TLS handshake"));
     note_failure(addresses_[next_ - 1], ETIMEDOUT);
-    socket_.close();
+    drop_socket();
     if (loop_.now() < gives_up_at_) return connect_next();
     finish(Error{ErrorKind::kUnavailable, failures_});
   }
@@ -218,7 +223,7 @@ class Dialing final : public Disposable, public Pollable, private Timer {
 
   void finish(Result<std::unique_ptr<Stream>> result) {
     cancel();
-    socket_.close();
+    drop_socket();
     if (!result && secure_) secure_->close();
     *self_ = nullptr;
     std::exchange(done_, {})(std::move(result));

@@ -19,7 +19,10 @@ constexpr std::size_t kPiecesPerCall = 256;
 std::unique_ptr<TcpStream> TcpStream::adopt(EpollLoop& loop, FileDescriptor socket) {
   const int fd = socket.get();
   std::unique_ptr<TcpStream> stream(new TcpStream(loop, std::move(socket)));
-  if (!loop.watch(fd, EPOLLIN, *stream)) return nullptr;
+  if (!loop.watch(fd, EPOLLIN, *stream)) {
+    stream->socket_.close();
+    return nullptr;
+  }
   return stream;
 }
 
@@ -68,7 +71,10 @@ void TcpStream::shutdown_write() {
   if (socket_) ::shutdown(socket_.get(), SHUT_WR);
 }
 
+// The loop forgets a socket that is closed here only when no process has it: one that is just being forked may.
 void TcpStream::close() {
+  if (!socket_) return;
+  loop_.forget(socket_.get());
   socket_.close();
 }
 

@@ -12,6 +12,8 @@ class TcpStream final : public Stream, public Pollable {
   // Null when the loop cannot watch the socket.
   static std::unique_ptr<TcpStream> adopt(EpollLoop& loop, FileDescriptor socket);
 
+  ~TcpStream() override { close(); }
+
   void set_handler(StreamHandler& handler) override { handler_ = &handler; }
   std::size_t write(std::span<const std::string_view> pieces) override;
   void pause_reading() override;

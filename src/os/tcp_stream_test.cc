@@ -2,7 +2,10 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <functional>
@@ -249,6 +252,24 @@ TEST_F(TcpStreamTest, AnotherHandlerMayTakeOver) {
     stream->set_handler(handler);
     return true;
   });
+}
+
+// An embedding program may start another at any time: until that one has begun, it has our sockets too.
+TEST_F(TcpStreamTest, AClosedStreamIsForgottenThoughAForkedProcessHasItsSocket) {
+  const pid_t forked = ::fork();
+  if (forked == 0) {
+    for (;;) ::pause();
+  }
+  on_loop([&] {
+    stream->close();
+    return true;
+  });
+  EXPECT_EQ(::send(client.get(), "x", 1, MSG_NOSIGNAL), 1);
+  const std::uint64_t turns_before = loop_->turns();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_LT(loop_->turns() - turns_before, 100u) << "the loop is told of it again and again";
+  ::kill(forked, SIGKILL);
+  ::waitpid(forked, nullptr, 0);
 }
 
 }  // namespace

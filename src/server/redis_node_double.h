@@ -142,7 +142,10 @@ class PresenceHeard final : public PresenceEvents {
 class LoopThread {
  public:
   LoopThread() : loop_(*EpollLoop::create()), thread_([this] { loop_->run(); }) {}
-  ~LoopThread() {
+  ~LoopThread() { end(); }
+  // No turn is taken any more; the loop stays.
+  void end() {
+    if (!thread_.joinable()) return;
     loop_->stop();
     thread_.join();
   }

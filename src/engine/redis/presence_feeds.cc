@@ -25,14 +25,8 @@ void sort_by_place(std::vector<PresenceRecord>& records) {
 
 }  // namespace
 
-PresenceFeeds::PresenceFeeds(Loop& loop, RedisClient& client, const RedisKeys& keys, Seen seen,
-                             std::function<void(std::size_t)> on_hearing)
-    : loop_(loop),
-      client_(client),
-      keys_(keys),
-      seen_(std::move(seen)),
-      on_hearing_(std::move(on_hearing)),
-      later_timer_([this] {
+PresenceFeeds::PresenceFeeds(Loop& loop, RedisClient& client, const RedisKeys& keys, Seen seen)
+    : loop_(loop), client_(client), keys_(keys), seen_(std::move(seen)), later_timer_([this] {
         for (std::string& channel : std::exchange(later_, {})) due_.push_back(std::move(channel));
         read_due();
       }) {}
@@ -161,7 +155,6 @@ void PresenceFeeds::on_hearing(std::size_t master) {
       feed.stage = Stage::kLive;
     }
   }
-  on_hearing_(master);
   read_due();
 }
 

@@ -38,9 +38,7 @@ class PresenceFeeds final : private RedisSubscriber {
   // Hears under which leases the members of a channel are that was read.
   using Seen = std::function<void(const std::string& channel, std::string_view node, std::uint64_t incarnation)>;
 
-  // `on_hearing` hears of every master that can be heard again.
-  PresenceFeeds(Loop& loop, RedisClient& client, const RedisKeys& keys, Seen seen,
-                std::function<void(std::size_t master)> on_hearing);
+  PresenceFeeds(Loop& loop, RedisClient& client, const RedisKeys& keys, Seen seen);
   ~PresenceFeeds() { stop(); }
 
   void set_events(PresenceEvents* events) { events_ = events; }
@@ -117,7 +115,6 @@ class PresenceFeeds final : private RedisSubscriber {
   RedisClient& client_;
   const RedisKeys keys_;
   const Seen seen_;
-  const std::function<void(std::size_t)> on_hearing_;
   PresenceEvents* events_ = nullptr;
 
   Feeds feeds_;

@@ -375,7 +375,9 @@ void RedisNodes::on_message(std::size_t, std::string_view channel, std::string_v
 
 // Redis may have been lost and be another now: whether it knows this node's lease shows at once.
 void RedisNodes::on_hearing(std::size_t master) {
-  if (!stopped_ && master == client_.master_of(keys_.leases())) check();
+  if (stopped_) return;
+  if (holder_ != nullptr) holder_->on_hearing(master);
+  if (master == client_.master_of(keys_.leases())) check();
 }
 
 }  // namespace carillon

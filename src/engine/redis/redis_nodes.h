@@ -50,6 +50,8 @@ class RedisLeaseHolder {
   virtual void on_lease_failure(const Error& error) = 0;
   // To be removed here is what is left under this lease, whose node is gone; then RedisNodes::forget.
   virtual void on_lease_over(const std::string& lease) = 0;
+  // This master was away, and is heard again: what was written there may be lost. RedisNodes::check says whether the lease is.
+  virtual void on_hearing(std::size_t master) = 0;
 
  protected:
   ~RedisLeaseHolder() = default;

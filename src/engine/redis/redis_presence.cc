@@ -12,15 +12,17 @@ RedisPresence::RedisPresence(Loop& loop, RedisClient& client, const RedisKeys& k
       keys_(keys),
       nodes_(nodes),
       removal_(client, keys, nodes),
-      feeds_(
-          loop, client, keys,
-          [this](const std::string& channel, std::string_view node, std::uint64_t incarnation) {
-            see_lease(channel, node, incarnation);
-          },
-          [this](std::size_t master) { writer_.doubt(master); }),
+      feeds_(loop, client, keys,
+             [this](const std::string& channel, std::string_view node, std::uint64_t incarnation) {
+               see_lease(channel, node, incarnation);
+             }),
       writer_(loop, client, keys, clock, nodes, [this](std::string_view channel) { return feeds_.version_of(channel); }),
       inbox_(loop) {
   nodes_.set_holder(*this);
+}
+
+void RedisPresence::on_hearing(std::size_t master) {
+  if (!stopped_) writer_.doubt(master);
 }
 
 void RedisPresence::set_events(PresenceEvents& events) {

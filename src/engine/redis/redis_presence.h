@@ -1,7 +1,7 @@
 // RedisPresence: who is present, kept in Redis and shared by all nodes: this node's door to it.
 //
 // Its parts: PresenceWriter says what this node's members do, PresenceFeeds hears what all do, PresenceRemoval takes away what
-// dead nodes have left; RedisNodes has the lease that they hang on. What lies in Redis stands in README.md.
+// dead nodes have left; RedisNodes has the lease that they hang on. presence_record.h says what lies in Redis.
 #pragma once
 
 #include "base/clock.h"
@@ -43,6 +43,7 @@ class RedisPresence final : public PresenceStore, private RedisLeaseHolder {
   void on_lease(const RedisLease& lease) override { writer_.on_lease(lease); }
   void on_lease_failure(const Error& error) override { writer_.on_lease_failure(error); }
   void on_lease_over(const std::string& lease) override { removal_.remove(lease); }
+  void on_hearing(std::size_t master) override;
   void read_counts(const std::string& channel, RedisAnswer<PresenceCounts> answer);
   void see_lease(const std::string& channel, std::string_view node, std::uint64_t incarnation);
 

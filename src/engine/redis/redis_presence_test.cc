@@ -228,7 +228,7 @@ TEST_F(RedisPresenceTest, ARedisThatComesBackEmptyIsFilledAgain) {
 
 // As after a failover to a replica that lagged behind.
 TEST_F(RedisPresenceTest, WhatAnOlderRedisShowsIsPutRight) {
-  RedisNodeDouble& a = add("a");
+  RedisNodeDouble& a = add("a", 30'000, false);
   RedisNodeDouble& b = add("b");
   a.come("room", "1", "ann");
   a.come("room", "2", "bob");
@@ -298,6 +298,48 @@ TEST_F(RedisPresenceTest, RedisRefusesWhileItsMemoryIsFullAndTakesItLater) {
   EXPECT_EQ(refused.error().kind, ErrorKind::kLimit);
   redis_.command({"CONFIG", "SET", "maxmemory", "0"});
   ASSERT_TRUE(shows(a, "room", {"a/1 ann"}));
+}
+
+// Channels of all slots, and the leases in one of them.
+TEST(RedisPresenceCluster, IsTheSameInACluster) {
+  RedisClusterProcess cluster;
+  LoopThread thread;
+  const RedisOptions options = soon_again(cluster.servers(), true);
+  RedisNodeDouble a(thread, options, {.name = "a"});
+  RedisNodeDouble b(thread, options, {.name = "b", .lease_ms = kShortLease});
+  std::vector<std::string> channels;
+  for (int i = 0; i < 30; ++i) channels.push_back("room" + std::to_string(i));
+  for (const std::string& channel : channels) {
+    a.watch(channel);
+    b.come(channel, "1", "bob");
+    a.come(channel, "1", "ann");
+  }
+  const auto all_show = [&](RedisNodeDouble& node, const std::set<std::string>& who) {
+    return std::all_of(channels.begin(), channels.end(), [&](const std::string& channel) {
+      return wait_until([&] {
+        const auto state = node.try_state(channel);
+        return state && who_is_in(**state) == who;
+      });
+    });
+  };
+  ASSERT_TRUE(all_show(a, {"a/1 ann", "b/1 bob"}));
+  ASSERT_TRUE(all_show(b, {"a/1 ann", "b/1 bob"}));
+  // A master comes back empty.
+  cluster[0].kill();
+  cluster[0].start();
+  wait_until_redis("the cluster is well again", [&] { return cluster.is_well(); });
+  ASSERT_TRUE(all_show(b, {"a/1 ann", "b/1 bob"}));
+  ASSERT_TRUE(all_show(a, {"a/1 ann", "b/1 bob"}));
+  b.die();
+  ASSERT_TRUE(all_show(a, {"a/1 ann"}));
+  for (const std::string& channel : channels) {
+    ASSERT_TRUE(wait_until([&] { return a.heard.present(channel) == present_in(*a.shown(channel)); })) << channel;
+  }
+  EXPECT_THAT(a.heard.faults(), IsEmpty());
+  a.leave();
+  for (std::size_t master = 0; master < cluster.size(); ++master) {
+    EXPECT_THAT(keys_in(cluster[master], "t:p[^v]*"), IsEmpty()) << master;
+  }
 }
 
 // Nodes come, die, leave, are held up and cut off as chance wants it; in the end everybody knows exactly who is there, and
