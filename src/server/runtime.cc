@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "feature/api/api_answers.h"
 #include "os/process_limits.h"
 #include "protocol/bayeux/bayeux_sessions.h"
 #include "protocol/topic_json.h"
@@ -26,6 +27,11 @@ constexpr std::size_t kDescriptorsKept = 64;
 std::size_t possible_connections() {
   const std::size_t files = raise_file_limit();
   return files > 2 * kDescriptorsKept ? files - kDescriptorsKept : files / 2;
+}
+
+// No other machine can be told to connect there.
+bool is_every_address(std::string_view address) {
+  return address.starts_with("0.0.0.0:") || address.starts_with("[::]:");
 }
 
 }  // namespace

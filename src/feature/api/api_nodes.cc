@@ -55,7 +55,8 @@ std::string nodes_json(const std::vector<NodeRecord>& nodes, const std::string& 
 void ApiRoom::list_nodes(ExchangePtr exchange) {
   NodeDirectory* const directory = hub_.engine().nodes();
   if (directory == nullptr) {
-    const NodeRecord alone{.name = "", .number = 0, .address = "", .started_at_ms = facts_.started_unix_ms, .stats = stats_json(hub_.stats())};
+    const NodeRecord alone{
+        .name = "", .number = 0, .address = "", .started_at_ms = facts_.started_unix_ms, .stats = stats_json(hub_.stats())};
     return exchange->reply(HttpResponse::json(200, nodes_json({alone}, "")));
   }
   auto answer = [self = directory->self().name](const Result<std::vector<NodeRecord>>& nodes) {
