@@ -81,12 +81,12 @@ class Program:
 
 
 class Server(Program):
-    """Keeps everything in memory, or a log in the directory `data`."""
+    """Keeps everything in memory, a log in the directory `data`, or shares the Redis at the address `redis`."""
 
-    def __init__(self, *arguments, env=None, cwd=None, data=None, under=()):
+    def __init__(self, *arguments, env=None, cwd=None, data=None, redis=None, under=()):
         quick = {"CARILLON_SERVER_DRAIN_TIME": "100ms", "CARILLON_WEBSOCKET_CLOSE_TIME": "500ms"}
         listen = [] if "--listen" in arguments else ["--listen", "127.0.0.1:0"]
-        kept = ["--memory"] if data is None else ["--data", str(data)]
+        kept = ["--redis", redis] if redis else ["--data", str(data)] if data is not None else ["--memory"]
         super().__init__("serve", *kept, *listen, *arguments, env={**quick, **(env or {})}, cwd=cwd, under=under)
         wait_until(lambda: self._address() or self.process.poll() is not None, 15)
         assert self._address(), f"the server did not start:\n{self.log}"

@@ -26,10 +26,7 @@ void sort_by_place(std::vector<PresenceRecord>& records) {
 }  // namespace
 
 PresenceFeeds::PresenceFeeds(Loop& loop, RedisClient& client, const RedisKeys& keys, Seen seen)
-    : loop_(loop), client_(client), keys_(keys), seen_(std::move(seen)), later_timer_([this] {
-        for (std::string& channel : std::exchange(later_, {})) due_.push_back(std::move(channel));
-        read_due();
-      }) {}
+    : loop_(loop), client_(client), keys_(keys), seen_(std::move(seen)), later_timer_([this] { go_on(); }) {}
 
 void PresenceFeeds::stop() {
   stopped_ = true;
@@ -41,7 +38,10 @@ void PresenceFeeds::stop() {
 // --- What is wanted
 
 void PresenceFeeds::add(const std::string& channel) {
-  if (stopped_ || feeds_[channel].wanted++ > 0) return;
+  if (!stopped_ && feeds_[channel].wanted++ == 0) subscribe(channel);
+}
+
+void PresenceFeeds::subscribe(const std::string& channel) {
   client_.subscribe(keys_.presence_diffs(channel), *this,
                     guard_.wrap([this, channel](const Result<void>& outcome) { on_subscribed(channel, outcome); }));
 }
@@ -57,9 +57,10 @@ void PresenceFeeds::remove(const std::string& channel) {
 
 void PresenceFeeds::on_subscribed(const std::string& channel, const Result<void>& outcome) {
   Feed* const feed = find(channel);
-  if (feed == nullptr || feed->stage != Stage::kSubscribing) return;
+  if (feed == nullptr || !is_unheard(*feed)) return;
   if (!outcome) {
     feed->stage = Stage::kDeaf;
+    do_later(channel);
     return refuse(*feed, deaf_error());
   }
   feed->stage = Stage::kLive;
@@ -158,6 +159,26 @@ void PresenceFeeds::on_hearing(std::size_t master) {
   read_due();
 }
 
+void PresenceFeeds::do_later(const std::string& channel) {
+  later_.push_back(channel);
+  if (!later_timer_.armed()) loop_.schedule(later_timer_, kLaterPause);
+}
+
+void PresenceFeeds::go_on() {
+  for (std::string& channel : std::exchange(later_, {})) {
+    const Feed* const feed = find(channel);
+    if (feed == nullptr) continue;
+    if (is_unheard(*feed)) {
+      // Whether it is subscribed to by now. The client counts.
+      subscribe(channel);
+      client_.unsubscribe(keys_.presence_diffs(channel), *this);
+    } else {
+      due_.push_back(std::move(channel));
+    }
+  }
+  read_due();
+}
+
 // --- Reading the state
 
 void PresenceFeeds::read_due() {
@@ -216,9 +237,7 @@ void PresenceFeeds::on_read_failure(const std::string& channel, Feed& feed, cons
   refuse(feed, error);
   if (feed.missed) {
     feed.reading = 0;
-    later_.push_back(channel);
-    if (!later_timer_.armed()) loop_.schedule(later_timer_, kLaterPause);
-    return;
+    return do_later(channel);
   }
   feed.stage = Stage::kLive;
   for (PresenceMessage& message : std::exchange(feed.held, {})) take(channel, feed, std::move(message));
@@ -254,9 +273,7 @@ void PresenceFeeds::catch_up(const std::string& channel, Feed& feed, Read read) 
   if (!read.version && !feed.known.empty() && !std::exchange(feed.waited, true)) {
     feed.stage = Stage::kReading;
     feed.reading = 0;
-    later_.push_back(channel);
-    if (!later_timer_.armed()) loop_.schedule(later_timer_, kLaterPause);
-    return;
+    return do_later(channel);
   }
   std::vector<PresenceRecord> joins;
   std::vector<PresenceRecord> leaves;

@@ -88,6 +88,7 @@ class PresenceFeeds final : private RedisSubscriber {
   void on_message(std::size_t master, std::string_view channel, std::string_view message) override;
   void on_deaf(std::size_t master) override;
   void on_hearing(std::size_t master) override;
+  void subscribe(const std::string& channel);
   void on_subscribed(const std::string& channel, const Result<void>& outcome);
 
   void take(const std::string& channel, Feed& feed, PresenceMessage message);
@@ -97,6 +98,8 @@ class PresenceFeeds final : private RedisSubscriber {
 
   void read(const std::string& channel, Feed& feed);
   void read_due();
+  void do_later(const std::string& channel);
+  void go_on();
   void on_read(const std::string& channel, std::uint64_t reading, const Result<RespValue>& reply);
   void on_heard(const std::string& channel, std::uint64_t reading, Read read, const Result<void>& heard);
   void on_read_failure(const std::string& channel, Feed& feed, const Error& error);
@@ -106,6 +109,10 @@ class PresenceFeeds final : private RedisSubscriber {
   void read_without_feed(const std::string& channel, StateAnswer answer);
   void note_leases(const std::string& channel, const Members& members) const;
   Feed* find(std::string_view channel);
+  // Not once yet.
+  static bool is_unheard(const Feed& feed) {
+    return feed.stage == Stage::kSubscribing || (feed.stage == Stage::kDeaf && !feed.missed);
+  }
   static void refuse(Feed& feed, const Error& error);
   static Result<Read> parse(const Result<RespValue>& reply);
   static PresenceCounts counts_of(const Members& members);
@@ -120,7 +127,7 @@ class PresenceFeeds final : private RedisSubscriber {
   Feeds feeds_;
   std::uint64_t last_reading_ = 0;
   std::deque<std::string> due_;           // Channels to be read because something was missed.
-  std::vector<std::string> later_;        // And those to be read when the timer fires.
+  std::vector<std::string> later_;        // And those to be read, or asked for again, when the timer fires.
   std::set<std::uint64_t> due_readings_;  // Under way.
   bool stopped_ = false;
   LogLimit log_limit_;

@@ -272,6 +272,17 @@ TEST_F(RedisPresenceTest, WithoutRedisQuestionsAreRefusedAndChangesKept) {
   ASSERT_TRUE(shows(a, "stair", {"a/1 ann"}));
 }
 
+// The connection stays: nothing tells that the subscription, which was given up on, is confirmed after all.
+TEST_F(RedisPresenceTest, AChannelThatRedisWasSlowToSubscribeToIsHeardInTheEnd) {
+  RedisNodeDouble& a = add("a");
+  redis_.freeze();
+  a.hear("stair");
+  EXPECT_FALSE(a.try_state("stair"));
+  redis_.thaw();
+  a.come("stair", "1", "ann");
+  ASSERT_TRUE(shows(a, "stair", {"a/1 ann"}));
+}
+
 TEST_F(RedisPresenceTest, WhoStopsAnswersEverything) {
   std::atomic<int> answers{0};
   for (const bool is_running : {true, false}) {
