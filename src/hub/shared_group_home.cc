@@ -73,7 +73,7 @@ struct SharedGroupHome::Group {
   bool stirred = false;  // as was heard while a fetch is under way.
   Millis look_at{0};     // When it is next looked for what came back.
   Millis members_at{0};  // When the store is next told how many members there are.
-  std::size_t seats_told = 0;
+  std::size_t members_told = 0;
   bool returns = false;  // Something that came back found no room.
   bool full = false;     // New ones wait until some are settled.
   bool verify = false;   // The channel may count anew.
@@ -85,6 +85,11 @@ struct SharedGroupHome::Group {
   std::size_t counted_members = 0, counted_in_flight = 0;
 
   std::size_t members() const { return seats.size() + takers.size(); }
+  // Takers count while they wait.
+  std::size_t members_to_tell(Millis now) const {
+    const auto waits = [now](const auto& taker) { return taker.second.until > now; };
+    return seats.size() + static_cast<std::size_t>(std::ranges::count_if(takers, waits));
+  }
   bool idle() const { return members() == 0 && held.empty() && dead.empty() && !fetching && !asking; }
 };
 
@@ -485,7 +490,8 @@ void SharedGroupHome::fetch(Group& group) {
   const std::size_t room = group.seating.room();
   const bool wanted = room > 0 && group.news;
   const bool look = group.look_at <= now || (group.returns && room > 0);
-  const bool tell = group.seats.size() != group.seats_told || (group.members() > 0 && group.members_at <= now);
+  const std::size_t members = group.members_to_tell(now);
+  const bool tell = members != group.members_told || (members > 0 && group.members_at <= now);
   if (!wanted && !look && !tell && !group.verify) return;
   GroupFetch fetch{.name = group.name,
                    .room = std::min(room, kFetchMax),
@@ -495,9 +501,7 @@ void SharedGroupHome::fetch(Group& group) {
                    .top = group.top,
                    .verify = std::exchange(group.verify, false)};
   if (tell) {
-    const auto waits = [now](const auto& taker) { return taker.second.until > now; };
-    group.seats_told = group.seats.size();
-    fetch.members = group.seats_told + static_cast<std::size_t>(std::ranges::count_if(group.takers, waits));
+    fetch.members = group.members_told = members;
     group.members_at = now + kMembersTime;
   }
   if (room > 0) {
@@ -530,7 +534,7 @@ void SharedGroupHome::take_fetched(std::uint64_t id, bool looked, std::size_t ro
     }
     group->retry_at = loop_.now() + kRetryTime;
     group->look_at = std::min(group->look_at, *group->retry_at);
-    group->members_at = loop_.now();
+    group->members_at = loop_.now();  // Whether it was told is not known.
     group->verify = true;
     std::vector<GroupMember> late;
     for (const auto& [taker, one] : group->takers) {
