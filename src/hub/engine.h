@@ -19,6 +19,7 @@
 
 #include "base/unique_function.h"
 #include "carillon/result.h"
+#include "hub/group_store.h"
 #include "hub/node_directory.h"
 #include "hub/presence_store.h"
 #include "hub/publication.h"
@@ -128,6 +129,8 @@ class Engine {
 
   virtual PresenceStore& presence() = 0;
   virtual StateStore& state() = 0;
+  // Null: queue groups belong to one node, which keeps what it knows of them in `state()`.
+  virtual GroupStore* groups() { return nullptr; }
   // Null: there is one node.
   virtual NodeDirectory* nodes() { return nullptr; }
 };
