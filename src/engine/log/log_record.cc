@@ -88,7 +88,7 @@ class Reader {
 
 std::uint8_t flags_of(const Publication& publication) {
   std::uint8_t flags = static_cast<std::uint8_t>(publication.format);
-  if (publication.to_others) flags |= kToOthers;
+  if (publication.deliver_to == DeliverTo::kOtherSessions) flags |= kToOthers;
   if (!publication.tags.empty()) flags |= kTagged;
   if (publication.identity == nullptr) return flags;
   flags |= kIdentified;
@@ -155,7 +155,7 @@ PublicationPtr read_publication(std::string_view record, std::string_view channe
   publication->event = reader.text();
   publication->payload = Bytes::copy_of(reader.text());
   publication->format = static_cast<PayloadFormat>(flags & 3);
-  publication->to_others = this_run && (flags & kToOthers) != 0;
+  if (this_run && (flags & kToOthers) != 0) publication->deliver_to = DeliverTo::kOtherSessions;
   if ((flags & kIdentified) != 0) {
     publication->identity = std::make_shared<const Identity>(
         Identity{.user = std::string(reader.text()), .trusted = (flags & kTrusted) != 0, .verified = (flags & kVerified) != 0});

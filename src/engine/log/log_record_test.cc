@@ -20,7 +20,7 @@ PublicationPtr sample() {
   publication->format = PayloadFormat::kCbor;
   publication->identity = std::make_shared<const Identity>(Identity{.user = "alice", .verified = true});
   publication->publisher_session = 5;
-  publication->to_others = true;
+  publication->deliver_to = DeliverTo::kOtherSessions;
   publication->tags = {{"from", "here"}, {"", "x"}};
   return PublicationPtr(publication.release());
 }
