@@ -347,8 +347,8 @@ class RouteHub {
   // To all connections of a user.
   Result<void> send_to_user(std::string_view user, RouteMessage message);
   Result<std::vector<RouteMember>> members(std::string_view channel);
-  // The user may see the channel no more: its connections follow it no longer, and are told `unsubscribed` of
-  // `/channels/unsubscribe` with the error UNAUTHORIZED and this text. How many there were.
+  // The user may see the channel no more: its connections here follow it no longer, and are told `unsubscribed` on
+  // /channels/unsubscribe with the text as the reason. How many there were.
   std::size_t revoke(std::string_view channel, std::string_view user, std::string_view text);
   // Asks a pure handler on this thread. Errors: its own, kNotFound (no such route, or it answers by messages).
   Result<std::string> call(std::string_view route, const RouteUser& user, std::string payload) const;

@@ -64,8 +64,8 @@ class RouteCall::Parts {
   // Messages on their way to the loop; beyond it send() waits.
   static constexpr std::size_t kSendsMax = 256;
 
-  Parts(RoutesJobPtr job, std::shared_ptr<RoutesDoor> door, std::shared_ptr<RouteBackend> backend)
-      : job(std::move(job)), door(std::move(door)), backend(std::move(backend)) {}
+  Parts(RoutesJobPtr of, std::shared_ptr<RoutesDoor> through, std::shared_ptr<RouteBackend> behind)
+      : job(std::move(of)), door(std::move(through)), backend(std::move(behind)) {}
   // The request is over.
   ~Parts();
 
