@@ -11,6 +11,7 @@ from talking import BINARY, CLOSE, PING, PONG, TEXT, Client, RawHttp, RawWebSock
 from test_tokens import CONFIG, KEY, SECRET, token, unsigned
 
 ROOMS = '[[channels]]\nmatch = "room:**"\npublish = "user"\npresence = true\n'
+AS_SERVER = {"Authorization": f"Bearer {KEY}"}
 ANN, BOB = str(uuid.uuid4()), str(uuid.uuid4())
 
 
@@ -128,7 +129,7 @@ def test_the_personal_stream_is_shared_by_all_tabs_of_a_user(server, tab):
     assert one.do("/channels/list", {}) == [{"id": ANN}]
     for each in (two, other):
         each.expect_silence()
-    server.publish(f"user:{ANN}", "mail", {"from": "us"}, key=KEY)
+    assert server.call("POST", "/api/publish", {"channel": f"user:{ANN}", "event": "mail", "data": {"from": "us"}}, AS_SERVER).status == 200
     for each in (one, two):
         envelope = each.hear()
         assert envelope == {"route": f"/user/{ANN}", "event": "mail", "payload": {"from": "us"}, "sent_by": None, "error": None,
@@ -163,7 +164,7 @@ def test_other_protocols_hear_what_is_for_them(server, tab, room):
     ann.publish(room, "bye", [3], "AllButSender")
     assert [(message["event"], message["data"]) for message in (native.hear(), native.hear())] == [("said", [1]), ("bye", [3])]
     native.close()
-    history = server.get(f"/api/history?channel={room}", key=KEY).json["events"]
+    history = server.get(f"/api/channels/{room}/history", headers=AS_SERVER).json["events"]
     assert [event["event"] for event in history] == ["said", "bye"]
 
 
@@ -258,7 +259,7 @@ def test_sigterm_says_goodbye_to_everybody(start):
     tabs = [Tab(server) for _ in range(8)]
     for each in tabs:
         each.expect_silence()
-    assert server.get("/api/info").json["protocols"]["routes"] == "/api/v1/ws"
+    assert {"name": "routes", "path": "/api/v1/ws"} in server.get("/api/info").json["protocols"]
     server.stop()
     for each in tabs:
         message = each.read_message()
