@@ -72,6 +72,7 @@ Result<IdentityPtr> RoutesRoom::identify(const Exchange& exchange, const ShownTo
   }
   if (common.hooks.find_user && !shown.text.empty()) {
     if (std::optional<RouteUser> found = common.hooks.find_user(shown.text)) {
+      if (found->id.empty()) return Error{ErrorKind::kUnauthorized, "the token is nobody's"};
       user = *std::move(found);
       user.verified = true;
       if (user.name.empty()) user.name = user.email.empty() ? user.id : user.email;
@@ -87,6 +88,7 @@ void RoutesRoom::accept(ExchangePtr exchange) {
   const HttpRequest& request = exchange->request();
   const ShownToken shown = shown_token(request, header_token(request));
   RoutesStart start;
+  start.positions = !request.query.empty() && request.query_value("positions") == "1";
   Result<IdentityPtr> identity = identify(*exchange, shown, start.user);
   if (!identity) return exchange->reply(refused(identity.error(), request, !shown.text.empty()));
   start.identity = *std::move(identity);

@@ -93,6 +93,7 @@ void RoutesDialog::subscribe(const Question& question, std::string_view payload)
   Asked& asked = asked_.at(options.ticket);
   asked.presence = *presence;
   asked.recover = options.recover.has_value();
+  options.granted = *channel == personal_ && user().verified;
   if (*channel != personal_) follows_.try_emplace(*channel);
   session_.subscribe(std::move(options));
 }

@@ -7,6 +7,7 @@
 
 #include "base/uuid_text.h"
 #include "hub/channel_name.h"
+#include "hub/epoch_text.h"
 #include "protocol/event_json.h"
 #include "protocol/presence_json.h"
 #include "wire/json/json_writer.h"
@@ -40,6 +41,15 @@ SendMethod method_of(DeliverTo to) {
 std::string person_json(std::string_view id, std::string_view name) {
   std::string out;
   JsonWriter(out).begin_object().key("id").string(id).key("name").string(name).end_object();
+  return out;
+}
+
+std::string position_json(const Publication& publication) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("channel").string(routes_of_channel(publication.channel));
+  json.key("epoch").string(epoch_text(publication.position->epoch)).key("offset").number(publication.position->offset);
+  json.end_object();
   return out;
 }
 
@@ -133,6 +143,7 @@ void append_envelope(std::string& out, const RoutesEnvelope& envelope) {
   json.key("sent_by").raw(envelope.sent_by.empty() ? "null" : envelope.sent_by);
   json.key("error").raw(envelope.error.empty() ? "null" : envelope.error);
   json.key("send_method").string(send_method_text(envelope.method));
+  if (!envelope.position.empty()) json.key("position").raw(envelope.position);
   if (!envelope.id.empty()) json.key("id").raw(envelope.id);
   json.end_object();
 }
@@ -159,7 +170,7 @@ Tags routes_tags(const RoutesTags& tags) {
   return made;
 }
 
-void append_publication_envelope(std::string& out, const Publication& publication, bool with_id) {
+void append_publication_envelope(std::string& out, const Publication& publication, RoutesExtras extras) {
   RoutesEnvelope envelope{.route = {}, .event = publication.event, .method = method_of(publication.deliver_to)};
   bool knows_sender = false;
   for (const auto& [name, value] : publication.tags) {
@@ -167,9 +178,9 @@ void append_publication_envelope(std::string& out, const Publication& publicatio
     if (name == kTagMethod) envelope.method = parse_send_method(value).value_or(envelope.method);
     if (name == kTagSentBy) knows_sender = true, envelope.sent_by = value;
     if (name == kTagError) envelope.error = value;
-    if (name == kTagId && with_id) envelope.id = value;
+    if (name == kTagId && extras.id) envelope.id = value;
   }
-  std::string route, sent_by, payload;
+  std::string route, sent_by, payload, position;
   if (envelope.route.empty()) envelope.route = route = route_of_channel(publication.channel);
   if (!knows_sender && publication.identity != nullptr && !publication.identity->user.empty()) {
     envelope.sent_by = sent_by = person_json(publication.identity->user, publication.identity->user);
@@ -180,6 +191,7 @@ void append_publication_envelope(std::string& out, const Publication& publicatio
     append_payload_json(payload, publication);
     envelope.payload = payload;
   }
+  if (extras.position && publication.position) envelope.position = position = position_json(publication);
   append_envelope(out, envelope);
 }
 

@@ -52,7 +52,8 @@ struct RoutesEnvelope {
   std::string_view sent_by = {};  // JSON; empty: null.
   std::string_view error = {};    // JSON; empty: null.
   SendMethod method = SendMethod::kSenderOnly;
-  std::string_view id = {};  // JSON; empty: the key is not there.
+  std::string_view position = {};  // JSON; empty: the key is not there.
+  std::string_view id = {};        // Likewise.
 };
 void append_envelope(std::string& out, const RoutesEnvelope& envelope);
 
@@ -71,9 +72,14 @@ struct RoutesTags {
 };
 Tags routes_tags(const RoutesTags& tags);
 
+// What an envelope shows beyond what all do.
+struct RoutesExtras {
+  bool position = false;  // {"channel":…,"epoch":…,"offset":…}, where the publication has one.
+  bool id = false;        // Of the request that it answers.
+};
 // Any publication as an envelope. One that comes from elsewhere has its channel's route (route_of_channel), is sent by its
 // user, if there is one, and to all, or as it was delivered.
-void append_publication_envelope(std::string& out, const Publication& publication, bool with_id);
+void append_publication_envelope(std::string& out, const Publication& publication, RoutesExtras extras);
 // Event `presence` with {"joins":…,"leaves":…,"users":…,"members":…}, `presenceStats` with {"users":…,"members":…} and
 // `presenceState` with {"users":…,"members":…,"presence":…}, as the native protocol writes them.
 void append_presence_envelope(std::string& out, const PresenceUpdate& diff);

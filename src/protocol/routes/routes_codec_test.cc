@@ -14,7 +14,7 @@ constexpr std::string_view kPerson = "00112233-4455-6677-8899-aabbccddeeff";
 
 std::string envelope(const Publication& publication, bool with_id = false) {
   std::string out;
-  append_publication_envelope(out, publication, with_id);
+  append_publication_envelope(out, publication, {.id = with_id});
   return out;
 }
 
@@ -132,6 +132,20 @@ TEST(RoutesPublication, FromElsewhereIsAnEnvelopeToo) {
   EXPECT_EQ(
       envelope(*published(std::move(bytes))),
       R"({"route":"/lobby","event":"e","payload":"/w==","sent_by":{"id":"bob","name":"bob"},"error":null,"send_method":"AllButSender"})");
+}
+
+TEST(RoutesPublication, ShowsWhereItStandsToThoseWhoAskAndOnlyIfItStandsAnywhere) {
+  auto kept = publication_of({.channel = "user:" + std::string(kPerson),
+                              .event = "e",
+                              .payload = Bytes::copy_of("1"),
+                              .tags = routes_tags({.route = "/r", .id = "7"})});
+  kept->position = Position{.epoch = 0xab, .offset = 3};
+  std::string out;
+  append_publication_envelope(out, *kept, {.position = true, .id = true});
+  EXPECT_THAT(out, HasSubstr(R"("send_method":"All","position":{"channel":")" + std::string(kPerson) +
+                             R"(","epoch":"00000000000000ab","offset":3},"id":7})"));
+  kept->position.reset();
+  EXPECT_THAT(envelope(*kept), testing::Not(HasSubstr("position")));
 }
 
 TEST(RoutesNames, ChannelsMapBothWays) {

@@ -22,16 +22,20 @@ bool others_of_key(const PresenceState& state, std::string_view key, std::string
 
 class RoutesEncoding final : public Encoding {
  public:
+  explicit RoutesEncoding(bool positions) : positions_(positions) {}
   void encode(const Publication& publication, std::string& out) const override {
-    append_publication_envelope(out, publication, false);
+    append_publication_envelope(out, publication, {.position = positions_});
   }
   void encode_own(const Publication& publication, std::string& out) const override {
-    append_publication_envelope(out, publication, true);
+    append_publication_envelope(out, publication, {.position = positions_, .id = true});
   }
   void encode_presence(const PresenceUpdate& diff, std::string& out) const override { append_presence_envelope(out, diff); }
   void encode_presence_counts(std::string_view channel, const PresenceCounts& counts, std::string& out) const override {
     append_presence_stats_envelope(out, channel, counts);
   }
+
+ private:
+  const bool positions_;
 };
 
 class RoutesDesk {
@@ -43,7 +47,8 @@ class RoutesDesk {
   Loop& loop() { return shard_.loop(); }
   RoutesCommon& common() { return common_; }
   std::size_t place() const { return place_; }
-  const Encoding& encoding() const { return encoding_; }
+  // `positions`: for clients that asked for them.
+  const Encoding& encoding(bool positions) const { return positions ? with_positions_ : plain_; }
   RoutesReader& reader() { return reader_; }
 
   // The number by which answers find the dialog, until it is removed.
@@ -96,7 +101,8 @@ class RoutesDesk {
   Shard& shard_;
   RoutesCommon& common_;
   const std::size_t place_;
-  const RoutesEncoding encoding_;
+  const RoutesEncoding plain_{false};
+  const RoutesEncoding with_positions_{true};
   RoutesReader reader_;
   std::uint64_t last_serial_ = 0;
   boost::unordered_flat_map<std::uint64_t, RoutesDialog*> dialogs_;

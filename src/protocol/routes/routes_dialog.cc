@@ -51,7 +51,7 @@ RoutesDialog::RoutesDialog(RoutesDesk& desk, Link& link, RoutesStart start)
       link_(link),
       session_(desk.shard(), *this,
                {.protocol = "routes",
-                .encoding = &link.framed(desk.encoding(), MessageKind::kText),
+                .encoding = &link.framed(desk.encoding(start.positions), MessageKind::kText),
                 .identity = start.identity,
                 .user_agent = start.user_agent}),
       serial_(desk.add(*this)),
@@ -315,6 +315,8 @@ void RoutesDialog::on_subscribed(Ticket ticket, const Result<Subscribed>& outcom
   if (!asked) return;
   const Question question{.route = asked->route, .event = asked->event, .id = asked->id};
   if (!outcome) {
+    const auto heard = session_.subscriptions();
+    if (asked->channel == personal_ && std::ranges::find(heard, exactly(personal_)) == heard.end()) personal_.clear();
     const auto found = follows_.find(asked->channel);
     if (found != follows_.end() && !found->second.granted && !found->second.joined) follows_.erase(found);
     return refuse(question, outcome.error());

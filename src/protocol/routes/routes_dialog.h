@@ -21,6 +21,7 @@ struct RoutesStart {
   IdentityPtr identity;
   RouteUser user;
   std::string_view user_agent;
+  bool positions = false;  // Envelopes of what is kept show where it stands in its channel.
 };
 
 class RoutesDialog final : public Dialog, private SessionClient {

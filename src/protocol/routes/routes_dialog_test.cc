@@ -549,6 +549,7 @@ TEST_F(RoutesRoomTest, RefusesWithTheHeadersThatItsClientsRead) {
 TEST_F(RoutesRoomTest, TheProgramKnowsTokensOfItsOwnAndWhoMustPay) {
   RouteHooks hooks;
   hooks.find_user = [](std::string_view token) -> std::optional<RouteUser> {
+    if (token == "key of nobody") return RouteUser{};
     if (token != "key of ann") return std::nullopt;
     return RouteUser{.id = "ann", .email = "ann@b.c"};
   };
@@ -566,6 +567,7 @@ TEST_F(RoutesRoomTest, TheProgramKnowsTokensOfItsOwnAndWhoMustPay) {
   EXPECT_EQ(open("/api/v1/ws?authentication=poor")->response->status, 402);
   EXPECT_EQ(open("/api/v1/ws?authentication=gone")->response->headers.get("Sec-WebSocket-Close-Code"), "4001");
   EXPECT_EQ(open("/api/v1/ws?authentication=banned")->response->status, 403);
+  EXPECT_EQ(open("/api/v1/ws", {{"Authorization", "key of nobody"}})->response->status, 401);
   EXPECT_THAT(names, ElementsAre("ann ann@b.c", "bob a@b.c", "poor a@b.c", "gone a@b.c", "banned a@b.c"));
 }
 
