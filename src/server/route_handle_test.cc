@@ -94,6 +94,7 @@ class RouteHandleTest : public ::testing::Test {
     options.listen = "127.0.0.1:0";
     options.loops = 2;
     options.drain_time = 100ms;
+    options.websocket.close_time = 200ms;
     options.routes = routes;
     auto started = Server::start(options, {}, std::move(hooks));
     ASSERT_TRUE(started) << started.error().text;

@@ -30,7 +30,8 @@ TEST(RoutesReader, ReadsARequest) {
   EXPECT_EQ(request->payload, R"({ "sql" : "select 1" })");
   EXPECT_EQ(request->id, "");
   for (const char* const id : {"7", "\"q-\\u00e9\"", "-1.5e3"}) {
-    request = reader.read(std::string(R"({"id":)") + id + R"(,"payload":null,"route":"/r"})");
+    const std::string text = std::string(R"({"id":)") + id + R"(,"payload":null,"route":"/r"})";
+    request = reader.read(text);
     ASSERT_TRUE(request);
     EXPECT_EQ(request->id, id);
     EXPECT_EQ(request->payload, "null");
