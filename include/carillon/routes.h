@@ -165,7 +165,8 @@ class RouteCall {
   const std::string& id() const;
   bool cancelled() const;
 
-  // Messages of one call are sent in their order. Waits while many of its messages are on their way to the connection's thread.
+  // Messages of one call are sent in their order; with the engine `log` those for the sender alone, which it does not keep, may
+  // overtake the others of their channel. Waits while many of its messages are on their way to the connection's thread.
   // A payload that is no JSON becomes the error "Failed to serialize data". Errors: kInvalid (channel or event), kTooLarge,
   // kUnavailable (cancelled, or the server has stopped; nothing was sent).
   Result<void> send(RouteMessage message) const;

@@ -168,6 +168,26 @@ TEST(Hub, WhatIsForItsPublisherAloneIsNotKept) {
   EXPECT_FALSE(ann->published[1].second->position);
 }
 
+TEST(Hub, WhoRecoversGetsOnlyWhatIsForIt) {
+  World world({.loops = 1});
+  auto ann = world.client(0, identity("ann")), bob = world.client(0, identity("bob"));
+  Position start;
+  ann->subscribe(exact("room:1"), std::nullopt, 1);
+  world.settle();
+  start = ann->subscribed[0].second->positions[0].position;
+  world.in(0, [&] {
+    ann->session.publish(draft_to(DeliverTo::kAll, "all"), 1);
+    ann->session.publish(draft_to(DeliverTo::kOtherUsers, "to others"), 2);
+    bob->session.publish(draft_to(DeliverTo::kOtherUsers, "from bob"), 3);
+  });
+  world.settle();
+  auto again = world.client(0, identity("ann"));
+  again->subscribe(exact("room:1"), std::vector{ChannelPosition{.channel = "room:1", .position = start}}, 1);
+  world.settle();
+  EXPECT_TRUE(again->subscribed[0].second->recovered);
+  EXPECT_EQ(again->payloads(), (Texts{"all", "from bob"}));
+}
+
 TEST(Hub, APublisherMayHearItsPublicationInAFormOfItsOwn) {
   World world({.loops = 1});
   auto ann = world.client(0, identity("ann")), bob = world.client(0, identity("bob"));

@@ -162,8 +162,9 @@ class Shard final : public TurnEnd {
   void queue_mixed(Session& session, const Group& group, SlowConsumer policy);
   const FrameRun& frames_for(const Encoding& encoding, const Group& group);
   const FrameRun& single_frames_for(const Encoding& encoding, const Group& group);
-  // For all, or for one session, which hears what it published in its own form.
-  void encode_run(const Encoding& encoding, std::span<const PublicationPtr> publications, FrameRun& out, SessionId own = 0);
+  // For all; or for one session, only what is for it, and what it published in its own form. How many that were.
+  std::size_t encode_run(const Encoding& encoding, std::span<const PublicationPtr> publications, FrameRun& out,
+                         const Session* hearer = nullptr);
   void queue(Session& session, const FramePtr& frame, SlowConsumer policy);
   bool make_room(Session& session, std::size_t bytes, SlowConsumer policy);
   void want_end(Session& session);

@@ -130,14 +130,9 @@ void Shard::hold_for(const std::vector<JoinId>& joins, const Group& group) {
 
 // What is for a publisher, in frames of its own.
 void Shard::queue_chosen(Session& session, const Group& group, SlowConsumer policy) {
-  std::vector<PublicationPtr> publications = group.publications;
-  std::erase_if(publications,
-                [&](const PublicationPtr& publication) { return !publication->is_for(session.id_, session.identity()); });
-  if (publications.empty()) return;
   FrameRun frames;
-  encode_run(*session.encoding_, publications, frames, session.id_);
+  counters_.deliveries_total.add(encode_run(*session.encoding_, group.publications, frames, &session));
   for (const FramePtr& frame : frames) queue(session, frame, policy);
-  counters_.deliveries_total.add(publications.size());
 }
 
 // Each publication is a frame here, shared by all whom it is for.
@@ -149,7 +144,7 @@ void Shard::queue_mixed(Session& session, const Group& group, SlowConsumer polic
     counters_.deliveries_total.add();
     if (publication->own_form && publication->publisher_session == session.id_) {
       FrameRun own;
-      encode_run(*session.encoding_, std::span(&publication, 1), own, session.id_);
+      encode_run(*session.encoding_, std::span(&publication, 1), own, &session);
       for (const FramePtr& frame : own) queue(session, frame, policy);
       continue;
     }
@@ -182,23 +177,26 @@ const Shard::FrameRun& Shard::frames_for(const Encoding& encoding, const Group& 
 }
 
 // Publications of one channel as frames of at most kRunBytes, unless one alone is larger.
-void Shard::encode_run(const Encoding& encoding, std::span<const PublicationPtr> publications, FrameRun& out, SessionId own) {
+std::size_t Shard::encode_run(const Encoding& encoding, std::span<const PublicationPtr> publications, FrameRun& out,
+                              const Session* hearer) {
   const auto channel = std::make_shared<const std::string>(publications.front()->channel);
   scratch_.clear();
   std::uint32_t messages = 0;
+  std::size_t total = 0;
   for (const PublicationPtr& publication : publications) {
-    if (own != 0 && publication->own_form && publication->publisher_session == own) [[unlikely]] {
-      encoding.encode_own(*publication, scratch_);
-    } else {
-      encoding.encode(*publication, scratch_);
+    const bool own = hearer != nullptr && publication->own_form && publication->publisher_session == hearer->id_;
+    if (hearer == nullptr || publication->is_for(hearer->id_, hearer->identity())) {
+      own ? encoding.encode_own(*publication, scratch_) : encoding.encode(*publication, scratch_);
+      ++messages;
+      ++total;
     }
-    ++messages;
     if (scratch_.size() < kRunBytes && &publication != &publications.back()) continue;
     if (!scratch_.empty()) out.push_back(Frame::make(frame_memory_, scratch_, {.messages = messages, .channel = channel}));
     scratch_.clear();
     messages = 0;
   }
   if (scratch_.capacity() > (1u << 20)) scratch_.shrink_to_fit();
+  return total;
 }
 
 void Shard::queue(Session& session, const FramePtr& frame, SlowConsumer policy) {

@@ -217,8 +217,8 @@ void Shard::answer_join(Session& session, Join& join) {
     for (std::size_t from = 0; from < publications.size();) {
       std::size_t to = from + 1;
       while (to < publications.size() && publications[to]->channel == publications[from]->channel) ++to;
-      encode_run(*session.encoding_, std::span(publications).subspan(from, to - from), frames, session.id_);
-      counters_.deliveries_total.add(to - from);
+      counters_.deliveries_total.add(
+          encode_run(*session.encoding_, std::span(publications).subspan(from, to - from), frames, &session));
       from = to;
     }
   }

@@ -95,8 +95,8 @@ void Shard::queue_streamed(Session& session, Join::Stream& stream) {
       bytes += stream.page[to++]->payload.size() + kAroundPayload;
     }
     FrameRun frames;
-    encode_run(*session.encoding_, std::span(stream.page).subspan(stream.next, to - stream.next), frames, session.id_);
-    counters_.deliveries_total.add(to - stream.next);
+    const auto part = std::span(stream.page).subspan(stream.next, to - stream.next);
+    counters_.deliveries_total.add(encode_run(*session.encoding_, part, frames, &session));
     for (std::size_t i = to; i-- > stream.next;) {
       if (!stream.page[i]->position) continue;  // What was held may have none.
       stream.last = *stream.page[i]->position;
@@ -181,8 +181,7 @@ void Shard::finish_stream(JoinId join_id) {
   if (newer.empty()) return;
   walking_ = true;
   FrameRun frames;
-  encode_run(*session.encoding_, newer, frames, session.id_);
-  counters_.deliveries_total.add(newer.size());
+  counters_.deliveries_total.add(encode_run(*session.encoding_, newer, frames, &session));
   for (const FramePtr& frame : frames) {
     if (!still_member(session, *join)) break;
     queue(session, frame, hub_.options().slow_consumer);
