@@ -159,6 +159,24 @@ INSTANTIATE_TEST_SUITE_P(Engines, EngineContract,
                          testing::Values(Kind::kMemory, Kind::kLog, Kind::kLogWithThreads, Kind::kRedis),
                          [](const auto& about) { return name_of(about.param); });
 
+TEST_P(EngineContract, WhatIsForItsPublisherAloneIsHandedOutAndNotKept) {
+  make();
+  publish("a", "first");
+  for (const DeliverTo to : {DeliverTo::kOwnUser, DeliverTo::kOwnSession}) {
+    const auto receipt = try_publish({.channel = "a", .event = "e", .payload = Bytes::copy_of("private"), .deliver_to = to});
+    ASSERT_TRUE(receipt);
+    EXPECT_FALSE(receipt->position);
+    EXPECT_EQ(heard_.by_channel["a"].back()->deliver_to, to);
+  }
+  for (const DeliverTo to : {DeliverTo::kOtherUsers, DeliverTo::kOtherSessions}) {
+    EXPECT_TRUE(try_publish({.channel = "a", .event = "e", .payload = Bytes::copy_of("x"), .deliver_to = to})->position);
+    EXPECT_EQ(heard_.by_channel["a"].back()->deliver_to, to);
+  }
+  const HistoryPage page = history({.channel = "a"});
+  EXPECT_EQ(offsets(page), (Offsets{1, 2, 3}));
+  for (const PublicationPtr& publication : page.publications) EXPECT_NE(publication->payload.view(), "private");
+}
+
 TEST_P(EngineContract, PositionsGrowByOneWithoutHoles) {
   make();
   std::uint64_t epoch = 0;

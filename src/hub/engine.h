@@ -3,7 +3,8 @@
 // Promises of every engine, each tested on every engine:
 //  - order: the publications of one channel are handed to EngineEvents in one order, the same for all nodes and loops;
 //  - own copy first: a publication is handed to EngineEvents before its publish completes;
-//  - positions: where the channel keeps history, offsets within an epoch grow by one without holes;
+//  - positions: where the channel keeps history, offsets within an epoch grow by one without holes; what is for its publisher
+//    alone (is_private) has none and is not kept;
 //  - seen first: a publication is handed to EngineEvents before any history page shows it, and a page that was asked for after
 //    it was handed out shows it (while it is kept) or a position at or after its own;
 //  - honesty: a history page says when something asked for is gone;

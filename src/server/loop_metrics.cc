@@ -57,6 +57,15 @@ void write_loop_metrics(Runtime& runtime, MetricsWriter& writer) {
                  infotainer.resumed.load(std::memory_order_relaxed));
   writer.counter("carillon_infotainer_unknown_total", "Publications dropped because nobody has made their subscription.",
                  infotainer.unknown.load(std::memory_order_relaxed));
+  const RoutesCommon& routes = runtime.routes();
+  writer.gauge("carillon_routes_connections", "Connections of the routes protocol.",
+               routes.connections.load(std::memory_order_relaxed));
+  writer.gauge("carillon_routes_calls", "Requests of the routes protocol that the program's handlers have not finished.",
+               routes.calls.load(std::memory_order_relaxed));
+  writer.counter("carillon_routes_calls_total", "Requests of the routes protocol given to the program's handlers.",
+                 routes.calls_total.load(std::memory_order_relaxed));
+  writer.counter("carillon_routes_refused_total", "Requests of the routes protocol beyond a limit.",
+                 routes.refused_total.load(std::memory_order_relaxed));
   if (runtime.engines().redis() != nullptr) write_redis_metrics(runtime, writer);
   if (LogEngine* const log = runtime.engines().log()) write_log_metrics(*log, writer);
 }

@@ -67,7 +67,7 @@ void RedisEngine::remove_interest(const Selector& selector) {
 }
 
 void RedisEngine::publish(Draft draft, UniqueFunction<void(Result<Receipt>)> done) {
-  const HistoryRule rule = options_.rule_for(draft.channel);
+  const HistoryRule rule = is_private(draft.deliver_to) ? HistoryRule{} : options_.rule_for(draft.channel);
   std::optional<RedisPlace> place = RedisPlace::take(waiting_room_, waiting_bytes(draft), options_);
   if (!place) {
     return done(Error{ErrorKind::kLimit, "too many publishes wait for Redis; publish more slowly, or try again later"});
