@@ -14,6 +14,8 @@ from talking import Client, SseReader
 from test_bayeux import Bayeux
 from test_infotainer import Two
 from test_phoenix import Phoenix
+from test_routes import ANN, BOB, Tab
+from test_tokens import SECRET
 
 OPEN = '[[channels]]\nmatch = "**"\npublish = "open"\nhistory_count = 2000\npresence = true\n'
 
@@ -37,8 +39,8 @@ def start(config):
     """Nodes of one's own, which may be broken."""
     running = []
 
-    def start_some(count=2, redis=None, **options):
-        running.append(Nodes(count, redis, config, **options))
+    def start_some(count=2, redis=None, arguments=config, **options):
+        running.append(Nodes(count, redis, arguments, **options))
         return running[-1]
 
     yield start_some
@@ -136,7 +138,24 @@ class BayeuxSide:
         self.client.say("/meta/disconnect")
 
 
-SIDES = {"native": NativeSide, "http": HttpSide, "phoenix": PhoenixSide, "bayeux": BayeuxSide}
+class RoutesSide:
+    def __init__(self, node, channel):
+        self.channel, self.client = channel, Tab(node)
+        self.client.subscribe(channel)
+
+    def publish(self, data):
+        self.client.publish(self.channel, "said", data, "All")
+
+    def hear(self):
+        while (envelope := self.client.hear())["event"] != "said" and envelope["route"] != "/" + self.channel.replace(":", "/", 1):
+            pass
+        return envelope["payload"]
+
+    def close(self):
+        self.client.close()
+
+
+SIDES = {"native": NativeSide, "http": HttpSide, "phoenix": PhoenixSide, "bayeux": BayeuxSide, "routes": RoutesSide}
 
 
 @pytest.mark.parametrize("here", SIDES)
@@ -162,6 +181,22 @@ def test_cbor_reaches_other_nodes_and_hears_them(nodes):
     assert native.hear() == "aGVsbG8="
     for client in (far, near, native):
         client.close()
+
+
+def test_what_is_for_a_user_reaches_its_tabs_on_other_nodes_and_nobody_else(start, room, tmp_path):
+    path = tmp_path / "carillon.toml"
+    path.write_text(f'[auth]\njwt_secrets = ["{SECRET}"]\njwt_audience = "authenticated"\n' + OPEN)
+    nodes = start(2, arguments=("--config", str(path)))
+    ann, ann_there, bob = Tab(nodes[0], ANN), Tab(nodes[1], ANN), Tab(nodes[1], BOB)
+    for tab in (ann, ann_there, bob):
+        tab.subscribe(room)
+    ann.publish(room, "mine", 1, "SenderOnly")
+    ann.publish(room, "theirs", 2, "AllButSender")
+    ann.publish(room, "ours", 3, "All")
+    assert [ann_there.hear()["event"] for _ in range(2)] == ["mine", "ours"]
+    assert [bob.hear()["event"] for _ in range(2)] == ["theirs", "ours"]
+    for tab in (ann, ann_there, bob):
+        tab.close()
 
 
 def test_a_webhook_at_one_node_is_heard_at_the_others(nodes):
