@@ -31,7 +31,6 @@ struct GroupFetch {
   std::size_t room = 0;                // So many deliveries may be made.
   bool look = false;                   // What came back is looked for; else only what is new is delivered.
   std::optional<std::size_t> members;  // Of this node, when it has to be said again: it is forgotten after kGroupMembersLease.
-  std::uint64_t generation = 0;        // As this node knows the group.
   Position top;                        // As far as this node has heard the channel.
   bool verify = false;                 // The channel may count anew.
 };

@@ -497,7 +497,6 @@ void SharedGroupHome::fetch(Group& group) {
                    .room = std::min(room, kFetchMax),
                    .look = look,
                    .members = {},
-                   .generation = group.generation,
                    .top = group.top,
                    .verify = std::exchange(group.verify, false)};
   if (tell) {
@@ -520,10 +519,7 @@ void SharedGroupHome::fetch(Group& group) {
 
 void SharedGroupHome::take_fetched(std::uint64_t id, bool looked, std::size_t room, Result<GroupFetched> outcome) {
   Group* const group = find(id);
-  if (group == nullptr) {
-    // Its deliveries find nobody; their time will pass.
-    return;
-  }
+  if (group == nullptr) return;  // It was removed meanwhile.
   group->fetching = false;
   activate(*group);
   if (!outcome) {

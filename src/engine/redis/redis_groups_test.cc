@@ -8,9 +8,9 @@
 #include <random>
 
 #include "engine/memory/hub_double.h"
-#include "engine/redis/redis_engine_double.h"
 #include "hub/queue_groups.h"
 #include "os/threads_double.h"
+#include "server/redis_engine_double.h"
 
 namespace carillon {
 namespace {
