@@ -424,5 +424,24 @@ TEST(RouteFields, ReadsPayloadsAndKeepsTheFirstFault) {
   EXPECT_FALSE(RouteFields("7").status());
 }
 
+TEST(RouteFields, ABooleanIsTrueOrFalseAndNothingElse) {
+  RouteFields fields(R"({"yes":true,"no":false,"none":null,"text":"true"})");
+  EXPECT_EQ(fields.optional_boolean("yes"), true);
+  EXPECT_EQ(fields.optional_boolean("no"), false);
+  EXPECT_EQ(fields.optional_boolean("none"), std::nullopt);
+  EXPECT_EQ(fields.optional_boolean("absent"), std::nullopt);
+  EXPECT_TRUE(fields.status());
+  EXPECT_EQ(fields.optional_boolean("text"), std::nullopt);
+  EXPECT_THAT(fields.status().error().text, HasSubstr("`text` must be true or false"));
+}
+
+TEST(RouteJson, WritesPayloads) {
+  EXPECT_EQ(json_object({}), "{}");
+  EXPECT_EQ(json_object({{"id", json_text("é\"")}, {"rows", json_array({"1", "[]", json_array({})})}}),
+            R"({"id":"é\"","rows":[1,[],[]]})");
+  EXPECT_EQ(json_number(0.1), "0.1");
+  EXPECT_EQ(json_number(1.0 / 0.0), "null");
+}
+
 }  // namespace
 }  // namespace carillon
