@@ -290,3 +290,26 @@ def test_a_configuration_that_contradicts_itself_is_refused(tmp_path, config, wh
     file.write_text(config)
     told = run_program("check-config", str(file))
     assert told.returncode != 0 and why in told.stderr, told.stderr
+
+
+def test_with_the_log_what_is_for_one_user_is_heard_and_not_kept(start, tmp_path):
+    config = tmp_path / "carillon.toml"
+    config.write_text('[[channels]]\nmatch = "room:**"\npublish = "open"\n')
+    server = start("--config", str(config), "--loops", "2", data=tmp_path / "data")
+    one, two = (Tab(server, path="/api/v1/ws?user=ann&positions=1") for _ in range(2))
+    for each in (one, two):
+        each.subscribe("room:1")
+    assert "position" not in one.publish("room:1", "own", 1, "SenderOnly")[0]
+    assert one.publish("room:1", "others", 2, "AllButSender") == []
+    assert one.publish("room:1", "all", 3, "All")[0]["position"]["offset"] == 2
+    assert [two.hear()["event"], two.hear()["event"]] == ["own", "all"]
+    history = server.get("/api/channels/room:1/history").json["events"]
+    assert [event["event"] for event in history] == ["others", "all"]
+    # Who recovers gets what is for it: the others' is not.
+    start_of = {"epoch": history[0]["epoch"], "offset": 0}
+    one.do("/channels/unsubscribe", {"id": "room:1"})
+    assert one.subscribe("room:1", recover=start_of)["recovered"] is True
+    assert one.hear()["event"] == "all"
+    for each in (one, two):
+        each.expect_silence()
+        each.close()
