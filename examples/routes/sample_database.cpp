@@ -55,32 +55,35 @@ Result<DatabasePtr> open_empty() {
   return database;
 }
 
-// Reading alone is allowed: no writing, no other files, no settings.
-int allow_reading(void*, int action, const char*, const char*, const char*, const char*) {
-  const bool reads =
-      action == SQLITE_SELECT || action == SQLITE_READ || action == SQLITE_FUNCTION || action == SQLITE_RECURSIVE;
-  return reads ? SQLITE_OK : SQLITE_DENY;
-}
-
-// Ends a statement that takes too long, or for which nobody waits any more.
-struct Patience {
+// What SQLite asks about a statement, and what it was told.
+struct Guard {
   const std::function<bool()>& cancelled;
   const Clock::time_point end = Clock::now() + SampleDatabase::kTimeMax;
   bool was_cancelled = false;
+  bool was_denied = false;
 
+  // Reading alone is allowed: no writing, no other files, no settings.
+  static int allow_reading(void* asked, int action, const char*, const char*, const char*, const char*) {
+    const bool reads =
+        action == SQLITE_SELECT || action == SQLITE_READ || action == SQLITE_FUNCTION || action == SQLITE_RECURSIVE;
+    if (reads) return SQLITE_OK;
+    static_cast<Guard*>(asked)->was_denied = true;
+    return SQLITE_DENY;
+  }
+
+  // Ends a statement that takes too long, or for which nobody waits any more.
   static int is_over(void* asked) {
-    Patience& self = *static_cast<Patience*>(asked);
+    Guard& self = *static_cast<Guard*>(asked);
     self.was_cancelled = self.cancelled();
     return self.was_cancelled || Clock::now() >= self.end ? 1 : 0;
   }
 };
 
-Error error_of(sqlite3* database, int status, const Patience& patience) {
-  if (status == SQLITE_INTERRUPT && patience.was_cancelled)
+Error error_of(sqlite3* database, int status, const Guard& guard) {
+  if (status == SQLITE_INTERRUPT && guard.was_cancelled)
     return {ErrorKind::kUnavailable, "nobody waits for the answer any more"};
   if (status == SQLITE_INTERRUPT) return {ErrorKind::kLimit, "the statement took too long"};
-  if (status == SQLITE_AUTH)
-    return {ErrorKind::kInvalid, "only statements that read are allowed: " + std::string(sqlite3_errmsg(database))};
+  if (guard.was_denied) return {ErrorKind::kInvalid, "only statements that read are allowed"};
   return {ErrorKind::kInvalid, sqlite3_errmsg(database)};
 }
 
@@ -107,7 +110,7 @@ SqlValue value_of(sqlite3_stmt* statement, int column) {
   }
 }
 
-Result<SqlTable> read_rows(sqlite3* database, sqlite3_stmt* statement, const Patience& patience) {
+Result<SqlTable> read_rows(sqlite3* database, sqlite3_stmt* statement, const Guard& guard) {
   SqlTable table;
   const int width = sqlite3_column_count(statement);
   for (int column = 0; column < width; ++column) table.columns.emplace_back(sqlite3_column_name(statement, column));
@@ -122,7 +125,7 @@ Result<SqlTable> read_rows(sqlite3* database, sqlite3_stmt* statement, const Pat
     for (int column = 0; column < width; ++column) bytes += row.emplace_back(value_of(statement, column)).json.size();
     if (bytes > SampleDatabase::kAnswerBytesMax) return Error{ErrorKind::kTooLarge, "the answer is too large; ask for less"};
   }
-  if (status != SQLITE_DONE) return error_of(database, status, patience);
+  if (status != SQLITE_DONE) return error_of(database, status, guard);
   return table;
 }
 
@@ -163,20 +166,20 @@ Result<SqlTable> SampleDatabase::run(const std::string& sql, const std::function
     return Error{ErrorKind::kInternal, sqlite3_errmsg(database)};
   }
   sqlite3_limit(database, SQLITE_LIMIT_LENGTH, static_cast<int>(kAnswerBytesMax));  // Of one value.
-  sqlite3_set_authorizer(database, allow_reading, nullptr);
-  Patience patience{.cancelled = cancelled};
-  sqlite3_progress_handler(database, 1000, Patience::is_over, &patience);
+  Guard guard{.cancelled = cancelled};
+  sqlite3_set_authorizer(database, Guard::allow_reading, &guard);
+  sqlite3_progress_handler(database, 1000, Guard::is_over, &guard);
 
   sqlite3_stmt* prepared = nullptr;
   const char* rest = nullptr;
   const int status = sqlite3_prepare_v2(database, sql.c_str(), static_cast<int>(sql.size()) + 1, &prepared, &rest);
   const StatementPtr statement(prepared);
-  if (status != SQLITE_OK) return error_of(database, status, patience);
+  if (status != SQLITE_OK) return error_of(database, status, guard);
   if (statement == nullptr) return Error{ErrorKind::kInvalid, "there is no statement"};
   if (std::string_view(rest).find_first_not_of(" \t\r\n;") != std::string_view::npos) {
     return Error{ErrorKind::kInvalid, "one statement at a time"};
   }
-  return read_rows(database, statement.get(), patience);
+  return read_rows(database, statement.get(), guard);
 }
 
 Result<std::string> SampleDatabase::answer(const carillon::RouteQuestion& question) const {

@@ -180,8 +180,8 @@ class RouteCall {
   Result<void> give(RouteName event, Result<std::string> outcome) const;
 
   // The connection hears the channel from now on, and is a member of it. So the handler asks first whether it may: the
-  // channels' rules do not apply. True: it is new; false: it followed it already. Waits until it hears it. Errors: kInvalid,
-  // kLimit (limits.subscriptions_per_client), kUnavailable.
+  // channels' rules do not apply. True: it is new; false: it followed it already. Waits until it hears it and is among
+  // members(). Errors: kInvalid, kLimit (limits.subscriptions_per_client), kUnavailable.
   Result<bool> follow(RouteFollow follow) const;
   // False: it did not follow it.
   Result<bool> unfollow(std::string_view channel) const;

@@ -14,7 +14,7 @@ export class RouteClient {
   #queue = [];             // Texts that wait for the connection.
   #socket = null;
   #lastId = 0;
-  #lastAttempt = -Infinity;
+  #nextAttempt = 0;        // On the clock of performance.now().
   #timer = null;
   #closed = false;
 
@@ -27,11 +27,11 @@ export class RouteClient {
     this.#options = {throttle, queueMax, onError, onStatus, onOpen};
     addEventListener("focus", this.#wake);
     addEventListener("online", this.#wake);
-    addEventListener("offline", this.#sleep);
     document.addEventListener("visibilitychange", this.#wake);
     this.#connect();
   }
 
+  // Gives back what takes the listener away again.
   on(route, event, payload, error) {
     return this.#listen(route, event, {payload, error, once: false});
   }
@@ -43,10 +43,7 @@ export class RouteClient {
 
   // All listeners of the event, or those with this callback.
   off(route, event, payload) {
-    const key = `${route}:${event}`;
-    const left = payload ? (this.#listeners.get(key) ?? []).filter((listener) => listener.payload !== payload) : [];
-    if (left.length) this.#listeners.set(key, left);
-    else this.#listeners.delete(key);
+    this.#keep(`${route}:${event}`, (listener) => payload !== undefined && listener.payload !== payload);
   }
 
   emit(route, payload = {}) {
@@ -58,8 +55,9 @@ export class RouteClient {
   emitAndOnce(route, event, payload = {}) {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      this.#send(JSON.stringify({route, payload, id}));
-      this.#asked.set(id, {event, resolve, reject});
+      const text = JSON.stringify({route, payload, id});
+      this.#send(text);
+      this.#asked.set(id, {event, text, resolve, reject});
     });
   }
 
@@ -67,7 +65,6 @@ export class RouteClient {
     this.#closed = true;
     removeEventListener("focus", this.#wake);
     removeEventListener("online", this.#wake);
-    removeEventListener("offline", this.#sleep);
     document.removeEventListener("visibilitychange", this.#wake);
     clearTimeout(this.#timer);
     this.#socket?.close();
@@ -76,32 +73,31 @@ export class RouteClient {
   #listen(route, event, listener) {
     const key = `${route}:${event}`;
     this.#listeners.set(key, [...(this.#listeners.get(key) ?? []), listener]);
-    return () => {
-      const left = (this.#listeners.get(key) ?? []).filter((one) => one !== listener);
-      if (left.length) this.#listeners.set(key, left);
-      else this.#listeners.delete(key);
-    };
+    return () => this.#keep(key, (one) => one !== listener);
+  }
+
+  #keep(key, wanted) {
+    const left = (this.#listeners.get(key) ?? []).filter(wanted);
+    if (left.length) this.#listeners.set(key, left);
+    else this.#listeners.delete(key);
   }
 
   // --- The connection
 
-  #wake = () => {
-    if (document.visibilityState === "visible") this.#connect();
-  };
-  #sleep = () => this.#socket?.close();
+  // Browsers hold the timers of hidden pages back: who looks at the page again need not wait for ours.
+  #wake = () => this.#connect();
 
   // Now, or as soon as the throttle allows.
   #connect() {
-    if (this.#closed || this.#socket || this.#timer) return;
-    const wait = this.#lastAttempt + this.#options.throttle - performance.now();
+    if (this.#closed || this.#socket) return;
+    clearTimeout(this.#timer);
+    const wait = this.#nextAttempt - performance.now();
     if (wait > 0) {
-      this.#timer = setTimeout(() => {
-        this.#timer = null;
-        this.#connect();
-      }, wait);
+      this.#timer = setTimeout(this.#wake, wait);
       return;
     }
-    this.#lastAttempt = performance.now();
+    // At random up to half as long again, so that not all pages come back to a restarted server at once.
+    this.#nextAttempt = performance.now() + this.#options.throttle * (1 + Math.random() / 2);
     this.#options.onStatus("connecting");
     const socket = (this.#socket = new WebSocket(this.#urlOf()));
     socket.onopen = () => this.#opened();
@@ -117,14 +113,14 @@ export class RouteClient {
   }
 
   #lost() {
-    const asked = [...this.#asked].filter(([, {sent}]) => sent);
     this.#socket = null;
-    for (const [id, {reject}] of asked) {
+    for (const [id, {text, reject}] of this.#asked) {
+      if (this.#queue.includes(text)) continue;  // It has not been sent.
       this.#asked.delete(id);
       reject({code: "CONNECTION_LOST", message: "the connection was lost before the answer"});
     }
     this.#options.onStatus("closed");
-    if (navigator.onLine) this.#connect();
+    this.#connect();
   }
 
   #send(text) {
@@ -145,9 +141,7 @@ export class RouteClient {
     }
     const key = `${envelope.route}:${envelope.event}`;
     const listeners = this.#listeners.get(key) ?? [];
-    const left = listeners.filter(({once}) => !once);
-    if (left.length) this.#listeners.set(key, left);
-    else this.#listeners.delete(key);
+    this.#keep(key, ({once}) => !once);
     if (envelope.error) {
       const takers = listeners.filter(({error}) => error);
       for (const {error} of takers) error(envelope.error, envelope);
