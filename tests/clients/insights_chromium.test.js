@@ -230,6 +230,85 @@ describe("the application of examples/routes in Chromium", {skip}, () => {
     assert.equal(await ben.page.$(".message"), null);
   });
 
+  test("a tab hears the rest of an answer when the one that asked has been closed", async (t) => {
+    const example = await started(t, {pause: 150});
+    const ann = await open(t, example, "ann");
+    const second = await open(t, example, "ann", ann.context);
+    await ann.set("#chat input", "orders by month");
+    await ann.click("#chat button");
+    await second.page.waitForFunction(() => document.querySelector(".answer")?.textContent, {polling: 10});
+    await ann.page.close();
+    const whole = (await example.ask("ann", "POST", "/api/chats", {prompt: "orders by month"})).body.response_message;
+    assert.equal(await second.page.$eval(".message", (message) => message.dataset.progress), "inProgress");
+    await second.page.waitForSelector(".message[data-progress=completed]");
+    assert.equal(await second.textOf(".answer"), whole);
+  });
+
+  test("the page's client: listeners, requests side by side, errors", async (t) => {
+    const example = await started(t);
+    const ann = await open(t, example, "ann");
+    const told = await ann.page.evaluate(async (url) => {
+      const {RouteClient} = await import("/route_client.js");
+      const told = {on: [], once: [], off: [], error: [], general: []};
+      const client = new RouteClient(() => url, {queueMax: 6, onError: ({code}) => told.general.push(code)});
+      const word = ({rows}) => rows[0][0];
+      const unwanted = (payload) => told.off.push(word(payload));
+      client.on("/sql/run", "runSql", (payload) => told.on.push(word(payload)));
+      client.once("/sql/run", "runSql", (payload) => told.once.push(word(payload)));
+      client.on("/sql/run", "runSql", unwanted);
+      client.off("/sql/run", "runSql", unwanted);
+      client.on("/sql/run", "runSql", unwanted)();  // What `on` gives back takes it away, too.
+      // All these wait for the connection, and one more is too many.
+      const ask = (word) => client.emitAndOnce("/sql/run", "runSql", {sql: `select '${word}'`});
+      const words = ["a", "b", "c", "d", "e"];
+      const asked = Promise.all(words.map(ask));
+      client.emit("/nobody/answers");
+      try {
+        client.emit("/sql/run", {sql: "select 'too many'"});
+      } catch ({message}) {
+        told.tooMany = message;
+      }
+      told.answers = (await asked).map(word);
+      try {
+        await client.emitAndOnce("/sql/run", "runSql", {sql: "drop table orders"});
+      } catch ({code}) {
+        told.rejected = code;
+      }
+      client.on("/dashboards/get", "getDashboardState", () => {}, ({code}) => told.error.push(code));
+      client.emit("/dashboards/get", {id: "none"});
+      while (!told.error.length || !told.general.length) await new Promise((resolve) => setTimeout(resolve, 5));
+      client.close();
+      return told;
+    }, `${example.socket}?authentication=demo-cleo`);
+    assert.deepEqual(told.on.sort(), ["a", "b", "c", "d", "e"]);
+    assert.equal(told.once.length, 1);
+    assert.deepEqual(told.off, []);
+    assert.deepEqual(told.answers, ["a", "b", "c", "d", "e"]);
+    assert.equal(told.tooMany, "too many requests wait for the connection");
+    assert.equal(told.rejected, "BAD_REQUEST");
+    assert.deepEqual(told.error, ["NOT_FOUND"]);
+    assert.deepEqual(told.general, ["NOT_FOUND"]);
+  });
+
+  test("the page's client tries to connect no more often than it is told", async (t) => {
+    const example = await started(t);
+    const ann = await open(t, example, "ann");
+    const [first, second, third] = await ann.page.evaluate(async () => {
+      const {RouteClient} = await import("/route_client.js");
+      const attempts = [];
+      const options = {throttle: 300, onStatus: (status) => status === "connecting" && attempts.push(performance.now())};
+      const client = new RouteClient(() => `ws://${location.host}/`, options);  // No WebSocket is there.
+      while (attempts.length < 3) {
+        dispatchEvent(new Event("focus"));
+        client.emit("/sql/run", {});
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      client.close();
+      return attempts;
+    });
+    for (const pause of [second - first, third - second]) assert.ok(pause >= 299, `${pause} ms`);
+  });
+
   test("the same questions over HTTP, and who may not see a dashboard", async (t) => {
     const example = await started(t);
     assert.deepEqual(await example.ask("ann", "POST", "/api/sql/run", {sql: "select 1 as one, 'é' as e, null as n"}), {
