@@ -20,11 +20,14 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* kSample = R"sql(
 create table products(name text primary key, kind text, price real);
 insert into products values
-  ('Treble bell', 'bell', 120), ('Tenor bell', 'bell', 450), ('Clapper', 'part', 35), ('Rope', 'part', 18), ('Tuning', 'service', 240);
+  ('Treble bell', 'bell', 120), ('Tenor bell', 'bell', 450), ('Clapper', 'part', 35), ('Rope', 'part', 18),
+  ('Tuning', 'service', 240);
 create table customers(name text primary key, region text, since text);
 insert into customers values
-  ('Abbey', 'North', '2019-03-01'), ('Basilica', 'South', '2020-07-15'), ('Chapel', 'West', '2021-01-09'), ('Duomo', 'South', '2018-11-30'),
-  ('Emmaus', 'East', '2022-05-05'), ('Friary', 'North', '2023-02-14'), ('Grange', 'West', '2017-09-21'), ('Hermitage', 'East', '2024-06-02');
+  ('Abbey', 'North', '2019-03-01'), ('Basilica', 'South', '2020-07-15'), ('Chapel', 'West', '2021-01-09'),
+  ('Duomo', 'South', '2018-11-30'),
+  ('Emmaus', 'East', '2022-05-05'), ('Friary', 'North', '2023-02-14'),
+  ('Grange', 'West', '2017-09-21'), ('Hermitage', 'East', '2024-06-02');
 create table orders(id integer primary key, day text, customer text, product text, pieces integer, amount real);
 with recursive counter(i) as (select 0 union all select i + 1 from counter where i < 359)
 insert into orders

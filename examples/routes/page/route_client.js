@@ -1,5 +1,5 @@
-// A client of the routes protocol for pages: listeners by "route:event", a queue while the connection is not open, and a throttled
-// way back. No dependency; docs/protocol/routes.md is the wire.
+// A client of the routes protocol for pages: listeners by "route:event", a queue while the connection is not open, and a
+// throttled way back. No dependency; docs/protocol/routes.md is the wire.
 //
 //   const client = new RouteClient(() => "ws://…/api/v1/ws?authentication=…", {onError: ({message}) => toast(message)});
 //   client.on("/dashboards/update", "updateDashboard", (payload, envelope) => show(payload));
