@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -179,8 +180,8 @@ class RouteCall {
   Result<void> give(RouteName event, Result<std::string> outcome) const;
 
   // The connection hears the channel from now on, and is a member of it. So the handler asks first whether it may: the
-  // channels' rules do not apply. True: it is new; false: it followed it already. Waits until it hears it. Errors: kInvalid,
-  // kLimit (limits.subscriptions_per_client), kUnavailable.
+  // channels' rules do not apply. True: it is new; false: it followed it already. Waits until it hears it and is among
+  // members(). Errors: kInvalid, kLimit (limits.subscriptions_per_client), kUnavailable.
   Result<bool> follow(RouteFollow follow) const;
   // False: it did not follow it.
   Result<bool> unfollow(std::string_view channel) const;
@@ -240,6 +241,8 @@ class RouteFields {
   std::int64_t integer(std::string_view name);
   std::optional<std::int64_t> optional_integer(std::string_view name);
   std::vector<std::string> texts(std::string_view name);
+  // Absent or null: none.
+  std::optional<bool> optional_boolean(std::string_view name);
   // As it was written; empty when it is not there.
   std::string raw(std::string_view name);
   void fail(std::string text);
@@ -250,8 +253,13 @@ class RouteFields {
   class Parts;
   std::unique_ptr<Parts> parts_;
 };
-// The text as JSON, quotes included.
+// The text as JSON, quotes included; what of it is no UTF-8 becomes U+FFFD.
 std::string json_text(std::string_view text);
+// The shortest text that reads back as the same number; null when it is not finite.
+std::string json_number(double value);
+// Payloads of what is JSON already: json_object({{"id", json_text(id)}, {"rows", json_array(rows)}}).
+std::string json_object(std::initializer_list<std::pair<std::string_view, std::string_view>> members);
+std::string json_array(const std::vector<std::string>& items);
 
 // One route of the program's.
 struct RouteEntry {

@@ -417,6 +417,14 @@ std::vector<std::string> RouteFields::texts(std::string_view name) {
   return {};
 }
 
+std::optional<bool> RouteFields::optional_boolean(std::string_view name) {
+  const std::string there = raw(name);
+  if (there.empty() || there == "null") return std::nullopt;
+  if (there == "true" || there == "false") return there == "true";
+  parts_->reader.fail(fmt::format("field `{}` must be true or false", name));
+  return std::nullopt;
+}
+
 std::string RouteFields::raw(std::string_view name) {
   if (!parts_->reader.status()) return {};
   const Result<JsonDocument> document = parts_->lists.slice(parts_->text);
@@ -434,6 +442,30 @@ Result<void> RouteFields::status() const {
 std::string json_text(std::string_view text) {
   std::string out;
   append_json_string(out, text);
+  return out;
+}
+
+std::string json_number(double value) {
+  std::string out;
+  JsonWriter(out).number(value);
+  return out;
+}
+
+std::string json_object(std::initializer_list<std::pair<std::string_view, std::string_view>> members) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  for (const auto& [name, value] : members) json.key(name).raw(value);
+  json.end_object();
+  return out;
+}
+
+std::string json_array(const std::vector<std::string>& items) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_array();
+  for (const std::string& item : items) json.raw(item);
+  json.end_array();
   return out;
 }
 

@@ -89,13 +89,14 @@ class Tab {
 
 class RouteHandleTest : public ::testing::Test {
  protected:
-  void start(RouteHooks hooks, RoutesOptions routes = {}) {
+  void start(RouteHooks hooks, RoutesOptions routes = {}, Milliseconds presence_period = Milliseconds{0}) {
     ServerOptions options;
     options.listen = "127.0.0.1:0";
     options.loops = 2;
     options.drain_time = 100ms;
     options.websocket.close_time = 200ms;
     options.routes = routes;
+    options.presence.period = presence_period;
     auto started = Server::start(options, {}, std::move(hooks));
     ASSERT_TRUE(started) << started.error().text;
     server_ = *std::move(started);
@@ -160,6 +161,27 @@ TEST_F(RouteHandleTest, AThreadIsOpenedUpdatedAndLeft) {
   EXPECT_THAT((*members)[0].card, HasSubstr(R"("name":"ann")"));
   EXPECT_THAT(bob.ask("/threads/unsubscribe", R"({"id":null})"), HasSubstr(R"("event":"unsubscribed","payload":[{"id":"t"}])"));
   EXPECT_THAT(ann.hear(), HasSubstr(R"("event":"leftThread","payload":[{"id":"bob")"));
+}
+
+TEST_F(RouteHandleTest, WhoFollowsIsAmongTheMembersWhenTheHandlerAsks) {
+  Threads threads;
+  threads.on(ThreadRoute::kGet, ThreadEvent::kState, [](const RouteCall& call) {
+    const Result<bool> followed = call.follow({.channel = "thread:t"});
+    const auto members = call.members("thread:t");
+    std::string users = followed ? (*followed ? "new" : "known") : followed.error().text;
+    if (members) {
+      for (const RouteMember& member : *members) users += " " + member.user;
+    }
+    (void)call.answer(ThreadEvent::kState, json_text(users));
+  });
+  for (const Milliseconds period : {0ms, 20ms}) {
+    start(with(threads), {}, period);
+    Tab ann = tab("ann"), bob = tab("bob");
+    EXPECT_THAT(ann.ask("/threads/get", "{}"), HasSubstr(R"("new ann")"));
+    EXPECT_THAT(bob.ask("/threads/get", "{}"), HasSubstr(R"("new ann bob")"));
+    EXPECT_THAT(ann.ask("/threads/get", "{}"), HasSubstr(R"("known ann bob")"));
+    server_->stop();
+  }
 }
 
 TEST_F(RouteHandleTest, PermissionIsAskedBeforeAnythingIsHeard) {
@@ -422,6 +444,25 @@ TEST(RouteFields, ReadsPayloadsAndKeepsTheFirstFault) {
   fields.fail("later");
   EXPECT_THAT(fields.status().error().text, HasSubstr("`any` must be a list of texts"));
   EXPECT_FALSE(RouteFields("7").status());
+}
+
+TEST(RouteFields, ABooleanIsTrueOrFalseAndNothingElse) {
+  RouteFields fields(R"({"yes":true,"no":false,"none":null,"text":"true"})");
+  EXPECT_EQ(fields.optional_boolean("yes"), true);
+  EXPECT_EQ(fields.optional_boolean("no"), false);
+  EXPECT_EQ(fields.optional_boolean("none"), std::nullopt);
+  EXPECT_EQ(fields.optional_boolean("absent"), std::nullopt);
+  EXPECT_TRUE(fields.status());
+  EXPECT_EQ(fields.optional_boolean("text"), std::nullopt);
+  EXPECT_THAT(fields.status().error().text, HasSubstr("`text` must be true or false"));
+}
+
+TEST(RouteJson, WritesPayloads) {
+  EXPECT_EQ(json_object({}), "{}");
+  EXPECT_EQ(json_object({{"id", json_text("é\"")}, {"rows", json_array({"1", "[]", json_array({})})}}),
+            R"({"id":"é\"","rows":[1,[],[]]})");
+  EXPECT_EQ(json_number(0.1), "0.1");
+  EXPECT_EQ(json_number(1.0 / 0.0), "null");
 }
 
 }  // namespace

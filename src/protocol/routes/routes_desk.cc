@@ -27,7 +27,7 @@ RoutesDesk::RoutesDesk(Shard& shard, RoutesCommon& common)
     : shard_(shard),
       common_(common),
       place_(common.siblings.add(shard.loop(), *this)),
-      departure_timer_([this] { settle_departures(); }) {}
+      waiting_timer_([this] { on_store_knows(); }) {}
 
 std::uint64_t RoutesDesk::add(RoutesDialog& dialog) {
   dialogs_.emplace(++last_serial_, &dialog);
@@ -82,26 +82,35 @@ std::size_t RoutesDesk::revoke(const std::string& channel, std::string_view user
 // --- Who has left
 
 // The hub tells the store at this turn's end, or when the presence period is over.
-void RoutesDesk::on_departure(Departure departure) {
-  const Millis period(common_.parts.presence_period);
-  departures_.emplace_back(loop().now() + period, std::move(departure));
-  if (departures_.size() > 1) return;
-  if (period.count() > 0) return loop().schedule(departure_timer_, period + Millis{1});
-  loop().post([this] { settle_departures(); });
+void RoutesDesk::when_store_knows(UniqueFunction<void()> go_on) {
+  waiting_.emplace_back(loop().now() + Millis(common_.parts.presence_period), std::move(go_on));
+  if (waiting_.size() == 1) wait_for_store();
 }
 
-void RoutesDesk::settle_departures() {
+void RoutesDesk::wait_for_store() {
+  if (common_.parts.presence_period.count() == 0) return loop().post([this] { on_store_knows(); });
+  loop().schedule(waiting_timer_, waiting_.front().first - loop().now() + Millis{1});
+}
+
+void RoutesDesk::on_store_knows() {
   const Millis now = loop().now();
-  while (!departures_.empty() && departures_.front().first <= now) {
-    Departure departure = std::move(departures_.front().second);
-    departures_.pop_front();
-    std::string channel = departure.channel;
-    look_who_is_there(std::move(channel), [this, departure = std::move(departure)](const PresenceState& state) mutable {
-      on_presence(std::move(departure), state);
-    });
+  std::vector<UniqueFunction<void()>> ready;
+  for (; !waiting_.empty() && waiting_.front().first <= now; waiting_.pop_front()) {
+    ready.push_back(std::move(waiting_.front().second));
   }
-  if (departures_.empty()) return;
-  loop().schedule(departure_timer_, departures_.front().first - now + Millis{1});
+  if (!waiting_.empty()) wait_for_store();
+  for (UniqueFunction<void()>& go_on : ready) go_on();
+}
+
+void RoutesDesk::on_departure(Departure departure) {
+  when_store_knows([this, departure = std::move(departure)]() mutable { settle(std::move(departure)); });
+}
+
+void RoutesDesk::settle(Departure departure) {
+  std::string channel = departure.channel;
+  look_who_is_there(std::move(channel), [this, departure = std::move(departure)](const PresenceState& state) mutable {
+    on_presence(std::move(departure), state);
+  });
 }
 
 // Where there are many, naming them for each who comes or goes would cost too much.

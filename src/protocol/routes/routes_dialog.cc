@@ -216,7 +216,7 @@ void RoutesDialog::follow(RouteFollow wish, std::string route, Followed done) {
   if (member && followed.joined) {
     const Result<void> present = session_.set_presence(wish.channel, presence_key_text(), followed.card);
     if (!present) return done(present.error());
-    return done(false);
+    return desk_.when_store_knows([done = std::move(done)]() mutable { done(false); });
   }
   followed.waiting.push_back(std::move(done));
   if (member) return;  // The hub is being asked.
@@ -247,8 +247,11 @@ void RoutesDialog::on_looked(const std::string& channel, const PresenceState& st
   if (followed.on_joined && state.named && !others_of_key(state, key, session_text(session_.id()))) {
     desk_.hub().publish(news(channel, followed, *followed.on_joined, SendMethod::kAllButSender), [](Result<Receipt>) {});
   }
-  bool first = true;
-  for (Followed& done : std::exchange(followed.waiting, {})) done(std::exchange(first, false));
+  // Whoever then asks for the members finds this one among them.
+  desk_.when_store_knows([waiting = std::exchange(followed.waiting, {})]() mutable {
+    bool first = true;
+    for (Followed& done : waiting) done(std::exchange(first, false));
+  });
 }
 
 void RoutesDialog::give_up(const std::string& channel, const Error& error) {
