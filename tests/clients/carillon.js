@@ -1,5 +1,5 @@
 // Starts the built program for a test and stops it again; shared by the tests of this folder. It keeps nothing on a disk, but with
-// `--data` among the options.
+// `--data` or `--redis` among the options.
 import assert from "node:assert/strict";
 import {spawn} from "node:child_process";
 import {once} from "node:events";
@@ -14,7 +14,7 @@ export const program = process.env.CARILLON_PROGRAM ?? fileURLToPath(new URL("..
 
 export async function startServer(...options) {
   const where = options.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
-  const memory = options.includes("--data") ? [] : ["--memory"];
+  const memory = options.includes("--data") || options.includes("--redis") ? [] : ["--memory"];
   const child = spawn(program, ["serve", ...memory, ...where, ...options], {
     stdio: ["ignore", "pipe", "pipe"],
     env: {...process.env, CARILLON_SERVER_DRAIN_TIME: "100ms"},
