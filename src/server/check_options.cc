@@ -13,6 +13,7 @@
 #include "server/redis_url.h"
 #include "server/settings.h"
 #include "server/unit_text.h"
+#include "transport/forwarded_request.h"
 #include "wire/signing/jwt.h"
 
 namespace carillon {
@@ -101,6 +102,10 @@ Result<void> check_limits(const ServerOptions& options) {
   }
   if (options.engine.kind == "redis") {
     if (const Result<RedisOptions> redis = redis_connection(options.redis); !redis) return redis.error();
+    if (!options.redis.advertise.empty() && !read_node_address(options.redis.advertise)) {
+      return refused(fmt::format("redis.advertise (`{}`) is no address of a server, such as http://10.0.0.5:8080",
+                                 options.redis.advertise));
+    }
   }
   if (options.engine.kind == "log" && options.engine.data_dir.empty()) {
     return refused("engine.data_dir is empty; say where the log is to be, or choose engine.kind \"memory\"");

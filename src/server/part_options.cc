@@ -91,4 +91,18 @@ EdgeOptions edge_options(const ServerOptions& options, std::size_t connections_p
           .compress_from = options.websocket.compression_bytes_min};
 }
 
+// A poll is held by the other node for as long as that is told to, which is taken to be told what this one is; what waits for a
+// client may grow when it is written as text within text.
+HttpCallerOptions node_caller_options(const ServerOptions& options) {
+  constexpr Millis kSlack{15'000};
+  constexpr std::size_t kBytesOfText = 6;
+  const Millis hold =
+      std::max({Millis(options.bayeux.timeout), Millis(options.bayeux.timeout_max), Millis(options.phoenix.poll_window)});
+  HttpCallerOptions caller;
+  caller.call_time = hold + kSlack;
+  caller.idle_time = std::min(caller.idle_time, Millis(options.limits.keep_alive_time) / 2);
+  caller.response_bytes_max = std::max(caller.response_bytes_max, kBytesOfText * options.limits.outbox_bytes);
+  return caller;
+}
+
 }  // namespace carillon

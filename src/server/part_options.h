@@ -11,6 +11,7 @@
 #include "protocol/phoenix/phoenix_dialog.h"
 #include "server/channel_rules.h"
 #include "transport/edge.h"
+#include "transport/http_caller.h"
 
 namespace carillon {
 
@@ -25,5 +26,7 @@ RedisOptions redis_engine_options(const ServerOptions& options, const ChannelRul
 PhoenixTopicRules phoenix_topic_rules(const ChannelRules& rules);
 // `connections_possible`: what the system allows at most.
 EdgeOptions edge_options(const ServerOptions& options, std::size_t connections_possible);
+// How nodes ask each other (transport/node_forwarder.h).
+HttpCallerOptions node_caller_options(const ServerOptions& options);
 
 }  // namespace carillon

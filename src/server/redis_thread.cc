@@ -1,5 +1,6 @@
 #include "server/redis_thread.h"
 
+#include <chrono>
 #include <future>
 
 namespace carillon {
@@ -25,8 +26,21 @@ Result<void> RedisThread::start() {
     answered.set_value(outcome ? Result<void>() : outcome.error());
   });
   const Result<void> outcome = answered.get_future().get();
+  if (outcome) wait_for_number();
   if (outcome) return outcome;
   return Error{ErrorKind::kUnavailable, "the Redis of redis.urls (--redis) cannot be used: " + outcome.error().text};
+}
+
+// Ids that are made without one name no node. Each time is one more question to Redis; not for ever, as there may be none free.
+void RedisThread::wait_for_number() {
+  constexpr std::chrono::seconds kLongest{2};
+  const auto until = std::chrono::steady_clock::now() + kLongest;
+  bool lists = true;
+  while (lists && engine_.nodes()->self().number == 0 && std::chrono::steady_clock::now() < until) {
+    std::promise<bool> listed;
+    engine_.nodes()->list([&listed](const Result<std::vector<NodeRecord>>& nodes) { listed.set_value(nodes.has_value()); });
+    lists = listed.get_future().get();
+  }
 }
 
 void RedisThread::stop() {

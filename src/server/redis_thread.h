@@ -17,12 +17,14 @@ class RedisThread {
   ~RedisThread();
 
   RedisEngine& engine() { return engine_; }
-  // Begins, and waits until Redis has answered once. Errors: kUnavailable.
+  // Begins, and waits until Redis has answered once and, mostly, given this node its number. Errors: kUnavailable.
   Result<void> start();
   // Blocks until every completion was called. Idempotent.
   void stop();
 
  private:
+  void wait_for_number();
+
   RedisThread(std::unique_ptr<EpollLoop> loop, const Clock& clock, Random& random, RedisOptions options);
 
   const std::unique_ptr<EpollLoop> loop_;

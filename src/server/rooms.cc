@@ -18,10 +18,11 @@
 
 namespace carillon {
 
-Rooms::Rooms(Runtime& runtime, Loop& loop, Shard& shard, Routes& routes)
+Rooms::Rooms(Runtime& runtime, Loop& loop, Shard& shard, Routes& routes, NodeForward* nodes)
     : runtime_(runtime),
       loop_(loop),
       shard_(shard),
+      nodes_(nodes),
       access_(runtime.options().api_key, runtime.options().origins),
       identifier_(identifier_options(runtime.options(), runtime.on_loopback()), access_, runtime.clock()) {
   const ChannelTextOptions text_options{.refuse_unknown_types = runtime_.options().native.refuse_unknown_types};
@@ -63,7 +64,8 @@ void Rooms::open_phoenix(Routes& routes, const ChannelTextOptions& text_options)
                          },
                      .text_options = text_options,
                      .message_bytes_max = runtime_.options().limits.message_bytes,
-                     .siblings = runtime_.phoenix_siblings()};
+                     .siblings = runtime_.phoenix_siblings(),
+                     .nodes = nodes_};
   phoenix_ = std::make_unique<PhoenixRoom>(std::move(parts), runtime_.options().phoenix);
   phoenix_->add_routes(routes);
 }
@@ -77,7 +79,8 @@ void Rooms::open_bayeux(Routes& routes, const ChannelTextOptions& text_options) 
                                                         std::string_view host) { return origins.may_use(origin, host); },
       .text_options = text_options,
       .message_bytes_max = runtime_.options().limits.message_bytes,
-      .common = runtime_.bayeux()});
+      .common = runtime_.bayeux(),
+      .nodes = nodes_});
   bayeux_->add_routes(routes);
 }
 

@@ -8,6 +8,7 @@
 #include "protocol/api_access.h"
 #include "protocol/exchange.h"
 #include "protocol/identify.h"
+#include "protocol/node_forward.h"
 #include "server/identifier.h"
 #include "wire/guts/canonical_channel.h"
 
@@ -28,7 +29,8 @@ class WebhookReceiver;
 
 class Rooms {
  public:
-  Rooms(Runtime& runtime, Loop& loop, Shard& shard, Routes& routes);
+  // `nodes`: null where there is one.
+  Rooms(Runtime& runtime, Loop& loop, Shard& shard, Routes& routes, NodeForward* nodes);
   ~Rooms();
 
  private:
@@ -45,6 +47,7 @@ class Rooms {
   Runtime& runtime_;
   Loop& loop_;
   Shard& shard_;
+  NodeForward* const nodes_;
   const ApiAccess access_;
   const Identifier identifier_;
   std::unique_ptr<NativeRoom> native_;

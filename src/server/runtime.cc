@@ -152,7 +152,11 @@ Result<void> Runtime::add_lane(FileDescriptor socket) {
   lane->shard = &hub_->add_shard(*lane->loop);
   lane->edge = std::make_unique<Edge>(edge_shared_, *lane->loop, clock_, random_, lane->shard->frame_memory());
   if (socket) {
-    lane->rooms = std::make_unique<Rooms>(*this, *lane->loop, *lane->shard, lane->edge->router());
+    if (NodeDirectory* const nodes = hub_->engine().nodes()) {
+      lane->dialer = std::make_unique<TcpDialer>(*lane->loop);
+      lane->forwarder = std::make_unique<NodeForwarder>(*lane->loop, *lane->dialer, *nodes, node_caller_options(options_));
+    }
+    lane->rooms = std::make_unique<Rooms>(*this, *lane->loop, *lane->shard, lane->edge->router(), lane->forwarder.get());
     lane->listener = std::make_unique<TcpListener>(*lane->loop, std::move(socket), *lane->edge);
     if (Result<void> started = lane->listener->start(); !started) return started;
   }

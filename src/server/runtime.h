@@ -19,6 +19,7 @@
 #include "hub/topic_directory.h"
 #include "os/epoll_loop.h"
 #include "os/system_clock.h"
+#include "os/tcp_dialer.h"
 #include "os/tcp_listener.h"
 #include "protocol/bayeux/bayeux_common.h"
 #include "protocol/infotainer/infotainer_common.h"
@@ -29,6 +30,7 @@
 #include "server/route_handle.h"
 #include "server/worker_pool.h"
 #include "transport/edge.h"
+#include "transport/node_forwarder.h"
 
 namespace carillon {
 
@@ -84,6 +86,8 @@ class Runtime {
   struct Lane {
     std::unique_ptr<EpollLoop> loop;
     Shard* shard = nullptr;
+    std::unique_ptr<TcpDialer> dialer;
+    std::unique_ptr<NodeForwarder> forwarder;  // Null: there is one node.
     std::unique_ptr<Rooms> rooms;
     std::unique_ptr<Edge> edge;
     std::unique_ptr<TcpListener> listener;

@@ -1,5 +1,6 @@
 #include "transport/http_exchange.h"
 
+#include "protocol/node_forward.h"
 #include "transport/http_connection.h"
 
 namespace carillon {
@@ -31,7 +32,11 @@ void HttpExchange::begin(HttpConnection& connection, HttpRequestParser& parser) 
 }
 
 PeerAddress HttpExchange::peer() const {
-  return connection_ == nullptr ? PeerAddress{} : connection_->peer();
+  if (connection_ == nullptr) return {};
+  PeerAddress peer = connection_->peer();
+  // Another node is no program of this machine that asks for itself, wherever it runs.
+  if (was_forwarded(request_)) peer.loopback = false;
+  return peer;
 }
 
 void HttpExchange::on_gone(Task hook) {

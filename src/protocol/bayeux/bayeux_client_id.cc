@@ -9,6 +9,7 @@ namespace carillon {
 namespace {
 
 constexpr int kTimeDigits = 14;
+constexpr int kNodeDigits = 4;  // The last ones of the time.
 constexpr int kPlaceDigits = 2;
 constexpr std::size_t kDigits = 40;
 
@@ -35,13 +36,21 @@ std::string time_digits(const Clock& clock) {
 
 }  // namespace
 
-std::string make_bayeux_client_id(std::size_t place, const Clock& clock, Random& random) {
-  return time_digits(clock) + hex_text(place, kPlaceDigits) + random_digits(random);
+std::string make_bayeux_client_id(BayeuxHome home, const Clock& clock, Random& random) {
+  return time_digits(clock).substr(0, kTimeDigits - kNodeDigits) + hex_text(home.node, kNodeDigits) +
+         hex_text(home.place, kPlaceDigits) + random_digits(random);
 }
 
 std::optional<std::size_t> bayeux_place(std::string_view client_id) {
   if (!is_bayeux_browser_id(client_id)) return std::nullopt;
   return value_of(client_id[kTimeDigits]) * 16 + value_of(client_id[kTimeDigits + 1]);
+}
+
+std::uint16_t bayeux_node(std::string_view client_id) {
+  if (!is_bayeux_browser_id(client_id)) return 0;
+  std::size_t node = 0;
+  for (const char digit : client_id.substr(kTimeDigits - kNodeDigits, kNodeDigits)) node = node * 16 + value_of(digit);
+  return static_cast<std::uint16_t>(node);
 }
 
 std::string make_bayeux_browser_id(const Clock& clock, Random& random) {

@@ -1,9 +1,11 @@
-// The ids of Bayeux sessions, and of browsers: 40 lower-case hexadecimal digits. The first 14 are the time, the next two of a
-// client's id say on which loop its session lives (protocol/siblings.h), so that a request that arrives on another finds it;
-// the other 96 bits cannot be guessed. Any thread.
+// The ids of Bayeux sessions, and of browsers: 40 lower-case hexadecimal digits. The first 14 are the time in microseconds
+// since 1970, but that the last four of them, less than 66 ms, are in a client's id the number of its node
+// (protocol/node_forward.h; 0: there is one node). The next two say on which loop of it the session lives
+// (protocol/siblings.h): so a request that arrives elsewhere finds it. The other 96 bits cannot be guessed. Any thread.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,9 +15,15 @@
 
 namespace carillon {
 
-std::string make_bayeux_client_id(std::size_t place, const Clock& clock, Random& random);
+struct BayeuxHome {
+  std::uint16_t node = 0;
+  std::size_t place = 0;
+};
+std::string make_bayeux_client_id(BayeuxHome home, const Clock& clock, Random& random);
 // The place that such an id names; nothing for any other text.
 std::optional<std::size_t> bayeux_place(std::string_view client_id);
+// The node; 0: none, or the text is no such id.
+std::uint16_t bayeux_node(std::string_view client_id);
 
 std::string make_bayeux_browser_id(const Clock& clock, Random& random);
 bool is_bayeux_browser_id(std::string_view text);

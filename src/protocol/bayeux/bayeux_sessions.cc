@@ -41,6 +41,28 @@ BayeuxSessions::~BayeuxSessions() = default;
 // --- Requests
 
 void BayeuxSessions::take(BayeuxAnswerer answerer, std::string text) {
+  if (parts_.nodes != nullptr) {
+    const std::uint16_t node = bayeux_node(glance_at_client_id(text_of(answerer, text)));
+    if (is_elsewhere(parts_.nodes, node, answerer.exchange().request()))
+      return forward(node, std::move(answerer), std::move(text));
+  }
+  pass(std::move(answerer), std::move(text));
+}
+
+// What that node cannot answer is answered here, as of a session that nobody knows.
+void BayeuxSessions::forward(std::uint16_t node, BayeuxAnswerer answerer, std::string text) {
+  const BayeuxTransport transport = answerer.transport();
+  std::string callback = answerer.callback();
+  parts_.nodes->forward(node, answerer.take_exchange(),
+                        [this, transport, callback = std::move(callback), text = std::move(text)](
+                            ExchangePtr exchange, NodeForward::Unanswered why) mutable {
+                          BayeuxAnswerer back(std::move(exchange), transport, std::move(callback));
+                          if (why == NodeForward::Unanswered::kNotThere) return pass(std::move(back), std::move(text));
+                          back.fail(503, "the server is stopping");  // Its client tries again.
+                        });
+}
+
+void BayeuxSessions::pass(BayeuxAnswerer answerer, std::string text) {
   if (common().siblings.count() == 1) return take_here(std::move(answerer), text);
   const std::optional<std::size_t> shown = bayeux_place(glance_at_client_id(text_of(answerer, text)));
   if (!shown || *shown == place_ || *shown >= common().siblings.count()) return take_here(std::move(answerer), text);
@@ -62,7 +84,8 @@ void BayeuxSessions::take_here(BayeuxAnswerer answerer, const std::string& given
   }
   const HttpRequest& request = answerer.exchange().request();
   const std::string_view cookie = cookie_of(request);
-  if (messages->front().channel == kHandshake) {
+  const bool forwarded = was_forwarded(request);
+  if (messages->front().channel == kHandshake && !forwarded) {
     // It stands alone: what was sent along is not looked at.
     const BayeuxVisitor visitor = look_at_visitor(answerer.exchange(), parts_.identify, wants_headers());
     Handshaken done = handshake(messages->front(), visitor, cookie);
@@ -72,7 +95,9 @@ void BayeuxSessions::take_here(BayeuxAnswerer answerer, const std::string& given
   BayeuxSession* session = nullptr;
   const auto named = std::ranges::find_if(*messages, [](const BayeuxMessage& message) { return !message.client_id.empty(); });
   if (named != messages->end()) session = find(named->client_id);
-  if (session == nullptr || !session->may_speak(cookie)) return answerer.answer(unknown_session(*messages));
+  const bool known = session != nullptr && session->may_speak(cookie);
+  if (forwarded && (!known || messages->front().channel == kHandshake)) return answerer.take_exchange()->reply(not_here());
+  if (!known) return answerer.answer(unknown_session(*messages));
   session->take(*messages, std::move(answerer));
 }
 
@@ -177,7 +202,7 @@ BayeuxSessions::Handshaken BayeuxSessions::handshake(const BayeuxMessage& messag
     const JsonSpan* const wish = ext ? ext->find(extension) : nullptr;
     return wish != nullptr && wish->type != JsonType::kFalse && wish->type != JsonType::kNull;
   };
-  client.client_id = make_bayeux_client_id(place_, shard().hub().clock(), parts_.random);
+  client.client_id = make_bayeux_client_id({number_of(parts_.nodes), place_}, shard().hub().clock(), parts_.random);
   client.data = std::move(verdict.data);
   const bool cookies = common().options.cookies != BayeuxCookies::kOff;
   const bool shows = cookies && is_bayeux_browser_id(cookie);

@@ -1,7 +1,8 @@
 // BayeuxSessions: the Bayeux sessions of one loop, and the requests for any session that come here.
 //
 // A session lives on the loop where it shook hands. A request that arrives on another loop is handed over by the place in its
-// client id; a WebSocket or event stream that arrives on another loop is carried by a far line (bayeux_far_line.h).
+// client id, one that arrives on another node is forwarded by the node in it; a WebSocket or event stream that arrives on
+// another loop is carried by a far line (bayeux_far_line.h), one that arrives on another node finds no session.
 #pragma once
 
 #include <deque>
@@ -20,6 +21,7 @@
 #include "protocol/bayeux/bayeux_sockets.h"
 #include "protocol/bayeux/bayeux_visitor.h"
 #include "protocol/identify.h"
+#include "protocol/node_forward.h"
 #include "wire/guts/canonical_channel.h"
 
 namespace carillon {
@@ -31,7 +33,8 @@ struct BayeuxParts {
   std::function<bool(std::string_view origin, std::string_view host)> may_use_origin;
   ChannelTextOptions text_options;
   std::size_t message_bytes_max = 1 << 20;
-  BayeuxCommon& common;  // Outlives the room.
+  BayeuxCommon& common;          // Outlives the room.
+  NodeForward* nodes = nullptr;  // Null: there is one node. Ends behind the room.
 };
 
 class BayeuxSessions {
@@ -86,6 +89,9 @@ class BayeuxSessions {
     std::string browser;               // To be set as a cookie; empty: none.
   };
 
+  void forward(std::uint16_t node, BayeuxAnswerer answerer, std::string text);
+  // On this node: to the loop that the client id names.
+  void pass(BayeuxAnswerer answerer, std::string text);
   void take_here(BayeuxAnswerer answerer, const std::string& given);
   Handshaken handshake(const BayeuxMessage& message, const BayeuxVisitor& visitor, std::string_view cookie);
   std::string fault_of(const BayeuxMessage& message) const;

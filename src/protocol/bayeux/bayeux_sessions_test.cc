@@ -7,6 +7,7 @@
 #include "protocol/bayeux/bayeux.h"
 #include "protocol/exchange_double.h"
 #include "protocol/link_double.h"
+#include "protocol/node_forward_double.h"
 
 namespace carillon {
 namespace {
@@ -42,7 +43,8 @@ class BayeuxSessionsTest : public ::testing::Test {
           .may_use_origin = [](std::string_view origin, std::string_view) { return origin != "https://evil"; },
           .text_options = {},
           .message_bytes_max = 10'000,
-          .common = common}));
+          .common = common,
+          .nodes = &nodes}));
       rooms.back()->add_routes(routes[loop]);
     }
   }
@@ -77,6 +79,21 @@ class BayeuxSessionsTest : public ::testing::Test {
   }
   static std::string connect_text(const std::string& client, const std::string& more = {}) {
     return R"([{"id":"c","channel":"/meta/connect","connectionType":"long-polling","clientId":")" + client + '"' + more + "}]";
+  }
+  Answer ask_by_form(const std::string& client) {
+    Answer answer;
+    world.in(0, [&] {
+      answer = routes[0].ask("POST", "/cometd", "message=" + connect_text(client),
+                             {{"Content-Type", "application/x-www-form-urlencoded"}});
+    });
+    world.settle();
+    return answer;
+  }
+  Answer ask_by_script(const std::string& client) {
+    Answer answer;
+    world.in(0, [&] { answer = routes[0].ask("GET", "/cometd?jsonp=call&message=" + connect_text(client)); });
+    world.settle();
+    return answer;
   }
   Answer connect(const std::string& client, const std::string& more = {}, unsigned loop = 0) {
     return post(connect_text(client, more), loop);
@@ -139,6 +156,7 @@ class BayeuxSessionsTest : public ::testing::Test {
   static constexpr const char* kTold = R"({"id":"c","channel":"/meta/connect","successful":true})";
 
   World world;
+  NodeForwardDouble nodes;
   BayeuxCommon common;
   RoutesDouble routes[2];
   std::vector<std::unique_ptr<BayeuxRoom>> rooms;
@@ -916,6 +934,76 @@ TEST_F(BayeuxReplayTest, WhoLosesASubscriptionByACrashIsMadeToComeAgainIfItCanRe
 }
 
 // --- What the options change
+
+// --- Several nodes
+
+TEST_F(BayeuxSessionsTest, ASessionOfAnotherNodeIsAskedThere) {
+  nodes.own_number = 7;
+  const std::string away = handshake();
+  EXPECT_EQ(bayeux_node(away), 7);
+  nodes.own_number = 2;
+  const Answer connected = connect(away);
+  const Answer form = ask_by_form(away), script = ask_by_script(away);
+  ASSERT_EQ(nodes.forwarded.size(), 3u);
+  EXPECT_EQ(nodes.forwarded[0].node, 7);
+  EXPECT_TRUE(connected->parked() && form->parked() && script->parked());
+  for (BayeuxSessions* each : {&rooms[0]->sessions(), &rooms[1]->sessions()}) each->remove_all({});
+  for (auto& one : nodes.forwarded) one.give_back(NodeForward::Unanswered::kNotThere);
+  world.settle();
+  for (const Answer& answer : {connected, form, script}) {
+    EXPECT_THAT(body(answer), AllOf(HasSubstr("402::session_unknown"), HasSubstr(R"("reconnect":"handshake")")));
+  }
+  EXPECT_THAT(body(script), HasSubstr("call("));
+}
+
+TEST_F(BayeuxSessionsTest, WhatOtherNodesForwardIsAnsweredOrSentBack) {
+  nodes.own_number = 2;
+  const std::string client = handshake({}, 1);
+  const std::vector<HttpHeaders::Field> mark{{std::string(kForwardedMark), "192.0.2.1:5"}};
+  EXPECT_THAT(body(post(connect_text(client), 0, mark)), HasSubstr(R"("successful":true)"));
+  EXPECT_TRUE(post(connect_text(client), 0, mark)->parked());
+  std::string other = client;
+  other.back() = other.back() == 'a' ? 'b' : 'a';
+  EXPECT_EQ(post(connect_text(other), 0, mark)->response->status, kNotHereStatus);
+  const std::string shakes = R"([{"id":"1","channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":)"
+                             R"(["long-polling"],"clientId":")" +
+                             client + R"("}])";
+  EXPECT_EQ(post(shakes, 0, mark)->response->status, kNotHereStatus) << "nobody is let in who was forwarded";
+  EXPECT_TRUE(nodes.forwarded.empty());
+  EXPECT_EQ(common.session_count(), 1u);
+}
+
+TEST_F(BayeuxSessionsTest, ASessionIsFoundUnderANumberThatIsNoMoreItsNodes) {
+  nodes.own_number = 2;
+  const std::string client = handshake({}, 1);
+  nodes.own_number = 3;
+  const Answer connected = connect(client);
+  nodes.forwarded.at(0).give_back(NodeForward::Unanswered::kNotThere);
+  world.settle();
+  EXPECT_THAT(body(connected), HasSubstr(R"("successful":true)"));
+}
+
+TEST_F(BayeuxSessionsTest, AServerThatStopsSendsPollsElsewhereBack) {
+  nodes.own_number = 7;
+  const std::string away = handshake();
+  nodes.own_number = 2;
+  const Answer connected = connect(away);
+  nodes.forwarded.at(0).give_back(NodeForward::Unanswered::kDraining);
+  EXPECT_EQ(connected->response->status, 503);
+}
+
+TEST_F(BayeuxSessionsTest, AWebSocketOfASessionOfAnotherNodeIsToldToShakeHands) {
+  nodes.own_number = 2;
+  Socket& socket = open_socket();
+  const std::string away =
+      "00060a24e0"
+      "0007"
+      "01" +
+      std::string(24, 'a');
+  const std::vector<std::string> told = say(socket, connect_text(away));
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_THAT(told[0], AllOf(HasSubstr("402::session_unknown"), HasSubstr(R"("reconnect":"handshake")")));
+}
 
 class BayeuxLazyTest : public BayeuxSessionsTest {
  protected:

@@ -17,6 +17,7 @@ struct PhoenixParts {
   ChannelTextOptions text_options;
   std::size_t message_bytes_max = 1 << 20;
   PhoenixSiblings& siblings;  // Over all loops. Outlives the room.
+  NodeForward* nodes = nullptr;  // Null: there is one node. Ends behind the room.
 };
 
 class PhoenixRoom {

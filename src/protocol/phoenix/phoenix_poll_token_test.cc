@@ -18,24 +18,42 @@ class SomeRandom final : public Random {
   std::mt19937 bits_{1};
 };
 
-TEST(PhoenixPollToken, NamesItsPlaceAndIsNeverTheSame) {
+TEST(PhoenixPollToken, NamesItsNodeAndPlaceAndIsNeverTheSame) {
   SomeRandom random;
   std::set<std::string> made;
-  for (const std::size_t place : {0, 1, 255, 9999}) {
-    const std::string token = make_phoenix_poll_token(place, random);
-    EXPECT_EQ(phoenix_poll_place(token), place) << token;
-    EXPECT_TRUE(made.insert(token.substr(token.find('.'))).second);
+  for (const PhoenixPollHome home : {PhoenixPollHome{0, 0}, {1, 1}, {0, 255}, {65535, 9999}}) {
+    const std::string token = make_phoenix_poll_token(home, random);
+    EXPECT_EQ(phoenix_poll_home(token), home) << token;
+    EXPECT_TRUE(made.insert(token.substr(token.rfind('.'))).second);
     EXPECT_EQ(token.find_first_not_of("0123456789abcdef."), std::string::npos);
   }
 }
 
 TEST(PhoenixPollToken, OtherTextsAreNone) {
   const std::string secret(32, 'a');
-  EXPECT_EQ(phoenix_poll_place("1." + secret), 1u);
-  for (const std::string& token : {std::string(), secret, "." + secret, "x." + secret, "-1." + secret, "10000." + secret,
-                                   "1." + secret + "a", "1." + secret.substr(1), "1." + secret.substr(1) + "g",
-                                   "1.." + secret.substr(1), std::string("eyJhbGciOiJIUzI1NiJ9.e30.c2ln")}) {
-    EXPECT_FALSE(phoenix_poll_place(token)) << token;
+  EXPECT_EQ(phoenix_poll_home("2.1." + secret), (PhoenixPollHome{2, 1}));
+  for (const std::string& token : {std::string(),
+                                   secret,
+                                   "." + secret,
+                                   "1." + secret,
+                                   "1.." + secret,
+                                   ".1." + secret,
+                                   "x.1." + secret,
+                                   "1.x." + secret,
+                                   "-1.1." + secret,
+                                   "1.-1." + secret,
+                                   "65536.1." + secret,
+                                   "1.10000." + secret,
+                                   "1.1." + secret + "a",
+                                   "1.1." + secret.substr(1),
+                                   "1.1." + secret.substr(1) + "g",
+                                   "1.1.." + secret.substr(1),
+                                   "1.1.1." + secret,
+                                   std::string("eyJhbGciOiJIUzI1NiJ9.e30.c2ln"),
+                                   std::string("1."),
+                                   std::string("1.1."),
+                                   std::string("1.1")}) {
+    EXPECT_FALSE(phoenix_poll_home(token)) << token;
   }
 }
 

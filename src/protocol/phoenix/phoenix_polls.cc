@@ -45,7 +45,7 @@ UnansweredExchange opening_of(const Exchange& exchange) {
   for (std::string_view rest = request.query; !rest.empty();) {
     const std::string_view pair = rest.substr(0, rest.find('&'));
     rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
-    if (pair.starts_with("token=") && phoenix_poll_place(pair.substr(6))) continue;
+    if (pair.starts_with("token=") && phoenix_poll_home(pair.substr(6))) continue;
     kept += (kept.empty() ? "" : "&") + std::string(pair);
   }
   request.query = std::move(kept);
@@ -71,15 +71,34 @@ void PhoenixPolls::answer(ExchangePtr exchange) {
   }
   if (request.method != "GET" && request.method != "POST") return exchange->reply(no_such_method());
   std::string token = poll_token(request);
-  const std::optional<std::size_t> place = phoenix_poll_place(token);
-  if (!place || *place >= parts_.siblings.count()) return serve(std::move(exchange), {});
+  const std::optional<PhoenixPollHome> home = phoenix_poll_home(token);
+  if (home && is_elsewhere(parts_.nodes, home->node, request))
+    return forward(home->node, std::move(exchange), std::move(token));
+  pass(std::move(exchange), std::move(token));
+}
+
+// What that node cannot answer is answered here, as of a session that has ended.
+void PhoenixPolls::forward(std::uint16_t node, ExchangePtr exchange, std::string token) {
+  parts_.nodes->forward(node, std::move(exchange),
+                        [this, token = std::move(token)](ExchangePtr back, NodeForward::Unanswered why) mutable {
+                          const bool polls = back->request().method == "GET";
+                          if (why == NodeForward::Unanswered::kNotThere) return pass(std::move(back), std::move(token));
+                          back->reply(polls ? phoenix_poll_response(phoenix_poll_messages(token, {}))
+                                            : HttpResponse::error(503, "unavailable", "the server is stopping"));
+                        });
+}
+
+void PhoenixPolls::pass(ExchangePtr exchange, std::string token) {
+  const std::optional<PhoenixPollHome> home = phoenix_poll_home(token);
+  if (!home || home->place >= parts_.siblings.count()) return serve(std::move(exchange), {});
   parts_.siblings.hand_over(
-      place_, *place, std::move(exchange),
+      place_, home->place, std::move(exchange),
       [token = std::move(token)](PhoenixPolls& polls, ExchangePtr taken) { polls.serve(std::move(taken), token); });
 }
 
 void PhoenixPolls::serve(ExchangePtr exchange, const std::string& token) {
   PhoenixPoll* const session = find(token);
+  if (session == nullptr && was_forwarded(exchange->request())) return exchange->reply(not_here());
   if (exchange->request().method == "POST") return send(std::move(exchange), session);
   if (session == nullptr) return open(std::move(exchange));
   session->poll(std::move(exchange));
@@ -89,7 +108,7 @@ void PhoenixPolls::open(ExchangePtr exchange) {
   const Result<PhoenixOpening> opening = parts_.door.open(opening_of(*exchange));
   if (!opening) return exchange->reply(status_response(PhoenixPollStatus::kForbidden));
   if (!has_room()) return exchange->reply(status_response(PhoenixPollStatus::kForbidden));
-  std::string token = make_phoenix_poll_token(place_, parts_.random);
+  std::string token = make_phoenix_poll_token({number_of(parts_.nodes), place_}, parts_.random);
   auto session = std::make_unique<PhoenixPoll>(*this, token, exchange->peer());
   session->open(std::make_unique<PhoenixDialog>(parts_.shared, *session,
                                                 PhoenixStart{.encoding = &parts_.encodings.of(opening->form),

@@ -1,7 +1,7 @@
 // PhoenixPolls: Phoenix's long-poll transport on one loop: the sessions that live here, and what is asked of any session.
 //
-// A session lives on the loop where it was opened; a request that arrives on another is handed over by the place in its token.
-// docs/protocol/phoenix.md says how clients poll.
+// A session lives on the loop where it was opened; a request that arrives on another is handed over by the place in its token,
+// one that arrives on another node is forwarded by the node in it. docs/protocol/phoenix.md says how clients poll.
 #pragma once
 
 #include <functional>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "protocol/node_forward.h"
 #include "protocol/phoenix/phoenix_door.h"
 #include "protocol/phoenix/phoenix_poll.h"
 #include "protocol/phoenix/phoenix_poll_codec.h"
@@ -28,6 +29,7 @@ struct PhoenixPollParts {
   Random& random;
   std::function<bool(const HttpRequest&)> may_use_origin;
   PhoenixSiblings& siblings;
+  NodeForward* nodes;  // Null: there is one.
 };
 
 struct PhoenixPollLimits {
@@ -49,7 +51,10 @@ class PhoenixPolls {
  private:
   friend class PhoenixPoll;
 
-  // On the loop that the token names, or that the request came to.
+  void forward(std::uint16_t node, ExchangePtr exchange, std::string token);
+  // On this node: to the loop that the token names.
+  void pass(ExchangePtr exchange, std::string token);
+  // On that loop, or on the one that the request came to.
   void serve(ExchangePtr exchange, const std::string& token);
   void open(ExchangePtr exchange);
   void send(ExchangePtr exchange, PhoenixPoll* session);

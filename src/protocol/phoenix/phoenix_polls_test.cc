@@ -5,6 +5,7 @@
 
 #include "engine/memory/hub_double.h"
 #include "protocol/exchange_double.h"
+#include "protocol/node_forward_double.h"
 #include "protocol/phoenix/phoenix.h"
 #include "protocol/phoenix/phoenix_poll_token.h"
 
@@ -38,7 +39,8 @@ class PhoenixPollsTest : public ::testing::Test {
               .may_use_origin = [](const HttpRequest& request) { return request.headers.get("Origin") != "https://evil"; },
               .text_options = {},
               .message_bytes_max = 1000,
-              .siblings = siblings},
+              .siblings = siblings,
+              .nodes = &nodes},
           room_options));
       rooms.back()->add_routes(routes[loop]);
     }
@@ -98,6 +100,7 @@ class PhoenixPollsTest : public ::testing::Test {
   const PhoenixOptions room_options;
   std::string asked_query, asked_token;
   PhoenixSiblings siblings;
+  NodeForwardDouble nodes;
   RoutesDouble routes[2];
   std::vector<std::unique_ptr<PhoenixRoom>> rooms;
 };
@@ -188,7 +191,7 @@ TEST_F(PhoenixPollsTest, WhatHasLeftIsNotRepeated) {
 
 TEST_F(PhoenixPollsTest, AnyLoopServesAnySession) {
   const std::string token = open(1);
-  EXPECT_EQ(phoenix_poll_place(token), 1u);
+  EXPECT_EQ(phoenix_poll_home(token), (PhoenixPollHome{0, 1}));
   const Answer held = poll(token, 0);
   EXPECT_TRUE(held->parked());
   EXPECT_EQ(send(token, join(), 0), R"({"status":200})");
@@ -205,6 +208,62 @@ TEST_F(PhoenixPollsTest, AnyLoopServesAnySession) {
   EXPECT_EQ(siblings.waiting(0), 0u) << "the loop of the session has let go of it";
 }
 
+// --- Several nodes
+
+TEST_F(PhoenixPollsTest, ASessionOfAnotherNodeIsAskedThere) {
+  nodes.own_number = 2;
+  const std::string away = "7.0." + std::string(32, 'a');
+  const Answer polled = poll(away), sent = ask("POST", "token=" + away, join());
+  ASSERT_EQ(nodes.forwarded.size(), 2u);
+  EXPECT_EQ(nodes.forwarded[0].node, 7);
+  EXPECT_EQ(nodes.forwarded[1].exchange->request().body, join());
+  EXPECT_TRUE(polled->parked() && sent->parked());
+  for (auto& one : nodes.forwarded) one.give_back(NodeForward::Unanswered::kNotThere);
+  EXPECT_EQ(body(sent), R"({"status":410})");
+  EXPECT_THAT(body(polled), StartsWith(R"({"status":410,"token":"2.0.)")) << "a new session, here";
+}
+
+TEST_F(PhoenixPollsTest, WhatOtherNodesForwardIsAnsweredOrSentBack) {
+  nodes.own_number = 2;
+  const std::string token = open(1);
+  const HttpHeaders::Field mark{std::string(kForwardedMark), "192.0.2.1:5"};
+  const Answer held = ask("GET", "token=" + token, {}, {mark});
+  EXPECT_TRUE(held->parked());
+  EXPECT_EQ(ask("POST", "token=" + token, join(), {mark})->response->body, R"({"status":200})");
+  EXPECT_THAT(body(held), StartsWith(R"({"status":200,)"));
+  for (const std::string& unknown : {"2.0." + std::string(32, 'a'), "7.0." + std::string(32, 'a'), std::string("none")}) {
+    EXPECT_EQ(ask("GET", "token=" + unknown, {}, {mark})->response->status, kNotHereStatus);
+    EXPECT_EQ(ask("POST", "token=" + unknown, join(), {mark})->response->status, kNotHereStatus);
+  }
+  EXPECT_TRUE(nodes.forwarded.empty());
+  EXPECT_EQ(world.hub->stats().sessions, 1u) << "nobody is let in who was forwarded";
+}
+
+TEST_F(PhoenixPollsTest, ASessionIsFoundUnderANumberThatIsNoMoreItsNodes) {
+  nodes.own_number = 2;
+  const std::string token = open(1);
+  nodes.own_number = 3;
+  const Answer held = poll(token);
+  ASSERT_EQ(nodes.forwarded.size(), 1u);
+  nodes.forwarded[0].give_back(NodeForward::Unanswered::kNotThere);
+  world.settle();
+  EXPECT_TRUE(held->parked());
+  const Answer sent = ask("POST", "token=" + token, join());
+  nodes.forwarded[1].give_back(NodeForward::Unanswered::kNotThere);
+  world.settle();
+  EXPECT_EQ(body(sent), R"({"status":200})");
+  EXPECT_EQ(body(held), messages(token, kJoined));
+}
+
+TEST_F(PhoenixPollsTest, AServerThatStopsAnswersWhatIsHeldElsewhere) {
+  nodes.own_number = 2;
+  const std::string away = "7.0." + std::string(32, 'a');
+  const Answer polled = poll(away), sent = ask("POST", "token=" + away, join());
+  for (auto& one : nodes.forwarded) one.give_back(NodeForward::Unanswered::kDraining);
+  EXPECT_EQ(body(polled), nothing(away)) << "it polls again, elsewhere";
+  EXPECT_EQ(sent->response->status, 503);
+}
+
 TEST_F(PhoenixPollsTest, TheTokenComesAsHeaderOrLastInTheQuery) {
   const std::string token = open();
   EXPECT_TRUE(ask("GET", "vsn=2.0.0", {}, {{"X-Phoenix-Longpoll-Token", token}})->parked());
@@ -213,12 +272,12 @@ TEST_F(PhoenixPollsTest, TheTokenComesAsHeaderOrLastInTheQuery) {
 }
 
 TEST_F(PhoenixPollsTest, WhoOpensIsIdentifiedByWhatIsNotTheTransports) {
-  const std::string gone = "0." + std::string(32, 'a');
+  const std::string gone = "0.0." + std::string(32, 'a');
   EXPECT_THAT(body(ask("GET", "token=the.users.own&vsn=2.0.0&token=" + gone)), HasSubstr(R"("status":410)"));
   EXPECT_EQ(asked_query, "token=the.users.own&vsn=2.0.0");
   ask("GET", "vsn=2.0.0", {}, {{"X-Phoenix-AuthToken", "raw"}});
   EXPECT_EQ(asked_token, "raw");
-  EXPECT_THAT(body(ask("GET", "vsn=2.0.0&token=77." + std::string(32, 'a'))), HasSubstr(R"("status":410)")) << "no such loop";
+  EXPECT_THAT(body(ask("GET", "vsn=2.0.0&token=0.77." + std::string(32, 'a'))), HasSubstr(R"("status":410)")) << "no such loop";
 }
 
 TEST_F(PhoenixPollsTest, WhoIsRefusedIsToldInTheBody) {
