@@ -165,7 +165,7 @@ describe("the application of examples/routes in Chromium", {skip}, () => {
     await ann.click(`${metric("pieces")} button`);
     for (const tab of [ann, ben]) {
       await tab.shows(`${metric("pieces")} td`, "changed");
-      await tab.shows("#draft", "draft");
+      await tab.page.waitForSelector("#draft:not([hidden])");
     }
     await ben.set("#dashboard [name=title]", "Ben's products");
     await ben.click("#rename");
@@ -190,7 +190,7 @@ describe("the application of examples/routes in Chromium", {skip}, () => {
     for (const tab of [ann, ben]) await tab.openDashboard("products");
     await ann.set("#dashboard [name=title]", "Nobody saved this");
     await ann.click("#rename");
-    await ben.shows("#draft", "draft");
+    await ben.page.waitForSelector("#draft:not([hidden])");
     const view = async () => (await example.ask("cleo", "GET", "/api/dashboards/products")).body;
     assert.deepEqual([(await view()).draft, (await view()).dashboard.title], [true, "Nobody saved this"]);
     await ann.page.close();
