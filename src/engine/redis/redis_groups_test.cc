@@ -95,8 +95,8 @@ class Node {
   // It does nothing any more, and has told nobody.
   void kill() {
     threads_.stop();
+    redis_.reset();  // Its last answers find the hub, whose loops do not run any more.
     hub_.reset();
-    redis_.reset();
   }
   Hub& hub() { return *hub_; }
   QueueGroups& groups() { return hub_->groups(); }
