@@ -69,7 +69,7 @@ def test_bayeux_polls_on_every_node_hear_everything(nodes, name):
     for listener in listeners:
         listener.subscribe(f"/{name}/a", f"/{name}/*")
     for number in range(60):
-        nodes[number % 3].publish(f"{name}/a", "said", number)
+        nodes[number % 3].publish(f"{name}:a", "said", number)
     for listener in listeners:
         assert listener.hear(60) == list(range(60))
 

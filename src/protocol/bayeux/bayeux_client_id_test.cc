@@ -41,7 +41,7 @@ TEST(BayeuxClientId, BeginsWithTheTimeToLessThanATenthOfASecond) {
   SomeRandom random;
   SomeClock clock;
   const std::int64_t now_us = clock.unix_ms() * 1000;
-  for (const std::uint16_t node : {0, 1, 65535}) {
+  for (const std::uint16_t node : {std::uint16_t{0}, std::uint16_t{1}, std::uint16_t{65535}}) {
     const std::string id = make_bayeux_client_id({.node = node}, clock, random);
     EXPECT_LT(std::abs(std::stoll(id.substr(0, 14), nullptr, 16) - now_us), 66'000) << id;
   }
