@@ -20,10 +20,11 @@ import tempfile
 import time
 
 from durable import durable
+from nodes import nodes
 from redis import redis
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SECTIONS = ["fanout", "phoenix", "bayeux", "topics", "latency", "idle", "handshakes", "publish", "durable", "redis"]
+SECTIONS = ["fanout", "phoenix", "bayeux", "topics", "latency", "idle", "handshakes", "publish", "durable", "redis", "nodes"]
 DISTURBED_PERCENT = 7  # Of a core, used by others: above it, a run is repeated.
 ATTEMPTS = 4  # For one run,
 REPEATS = 100  # and for all together, so that a busy machine does not keep us for ever.
@@ -546,7 +547,7 @@ def main():
         return 1
     lines = list(heading(bench.rounds))
     make = {"fanout": fanout, "phoenix": phoenix, "bayeux": bayeux, "topics": topics, "latency": open_loop, "idle": idle, "handshakes": handshakes, "publish": publish,
-            "durable": durable, "redis": redis}
+            "durable": durable, "redis": redis, "nodes": nodes}
     for name in SECTIONS:
         if name in options.sections:
             say(name)

@@ -13,18 +13,19 @@
 #include "carillon/bayeux.h"
 #include "carillon/local_hub.h"
 #include "carillon/result.h"
+#include "carillon/routes.h"
 #include "carillon/server_options.h"
 
 namespace carillon {
 
 class Server {
  public:
-  // Listens and serves when it returns. `hooks` are what the program has a say in or answers over Bayeux (bayeux.h); they are
-  // called on the server's threads until stop() returns. Raises the process's limit on open files as far as the system permits.
-  // Errors: kInvalid (options that contradict themselves, a hook without a function or a channel, an address that is none),
-  // kForbidden (an address that others can reach, without an API key and without `insecure`), kUnavailable (the address is in
-  // use), kInternal.
-  static Result<std::unique_ptr<Server>> start(const ServerOptions& options, BayeuxHooks hooks = {});
+  // Listens and serves when it returns. `bayeux` and `routes` are what the program has a say in or answers over Bayeux
+  // (bayeux.h) and the routes protocol (routes.h); they are called on the server's threads until stop() returns. Raises the
+  // process's limit on open files as far as the system permits. Errors: kInvalid (options that contradict themselves, a hook
+  // without a function or a channel, an address that is none), kForbidden (an address that others can reach, without an API key
+  // and without `insecure`), kUnavailable (the address is in use), kInternal.
+  static Result<std::unique_ptr<Server>> start(const ServerOptions& options, BayeuxHooks bayeux = {}, RouteHooks routes = {});
   // Stops, if that has not been done.
   ~Server();
   Server(const Server&) = delete;
@@ -38,6 +39,9 @@ class Server {
 
   // The server's Bayeux sessions. Any thread.
   Bayeux& bayeux();
+
+  // The clients of the routes protocol. Any thread.
+  RouteHub& routes();
 
   // Accepts nothing more, says goodbye to every client spread over `drain_time`, sends what waits, and ends the threads. Blocks
   // until that is done; not to be called on one of the server's own threads. Idempotent.

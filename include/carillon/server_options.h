@@ -309,6 +309,30 @@ struct InfotainerOptions {
   friend bool operator==(const InfotainerOptions&, const InfotainerOptions&) = default;
 };
 
+// Routes and events: requests {route, payload} as JSON over WebSocket (Buster's protocol).
+struct RoutesOptions {
+  // With and without a slash behind it.
+  std::string path = "/api/v1/ws";
+  // Refuse (401) clients that show neither a token nor the API key, also where `auth.require_token` lets them in elsewhere.
+  bool require_token = false;
+  // A client is pinged this often, whatever it sends, and dropped when it has not answered for `pong_time`.
+  Milliseconds ping_interval = std::chrono::seconds(15);
+  Milliseconds pong_time = std::chrono::seconds(5);
+  // A client that has sent no request for this long is told goodbye; pongs do not count. 0: it may look on in silence.
+  Milliseconds idle_time = std::chrono::minutes(5);
+  // One message from a client, beyond it the connection is closed with 1009. 0: `limits.message_bytes`.
+  std::size_t message_bytes = 0;
+  // Requests of one connection; beyond it they are refused. What one second allows may come at once. 0: any number.
+  std::size_t requests_per_second = 100;
+  // Requests of one connection that the program's handlers have not finished; one more is refused.
+  std::size_t calls_per_connection = 32;
+  // Threads that the program's handlers are called on, and requests that may wait for one; beyond it they are refused.
+  std::size_t workers = 8;
+  std::size_t calls_waiting = 1024;
+
+  friend bool operator==(const RoutesOptions&, const RoutesOptions&) = default;
+};
+
 struct PresenceOptions {
   // Who came and went is gathered for so long and then told at once. 0: within the turn of the loop.
   Milliseconds period{0};
@@ -429,6 +453,7 @@ struct ServerOptions {
   PhoenixOptions phoenix;
   BayeuxOptions bayeux;
   InfotainerOptions infotainer;
+  RoutesOptions routes;
   WebhookOptions webhooks;
 
   friend bool operator==(const ServerOptions&, const ServerOptions&) = default;

@@ -10,8 +10,8 @@
 #include "engine/log/log_engine.h"
 #include "engine/memory/hub_double.h"
 #include "engine/memory/memory_engine.h"
-#include "engine/redis/redis_engine_double.h"
 #include "hub/engine_double.h"
+#include "server/redis_engine_double.h"
 
 namespace carillon {
 namespace {
@@ -158,6 +158,24 @@ class EngineContract : public testing::TestWithParam<Kind> {
 INSTANTIATE_TEST_SUITE_P(Engines, EngineContract,
                          testing::Values(Kind::kMemory, Kind::kLog, Kind::kLogWithThreads, Kind::kRedis),
                          [](const auto& about) { return name_of(about.param); });
+
+TEST_P(EngineContract, WhatIsForItsPublisherAloneIsHandedOutAndNotKept) {
+  make();
+  publish("a", "first");
+  for (const DeliverTo to : {DeliverTo::kOwnUser, DeliverTo::kOwnSession}) {
+    const auto receipt = try_publish({.channel = "a", .event = "e", .payload = Bytes::copy_of("private"), .deliver_to = to});
+    ASSERT_TRUE(receipt);
+    EXPECT_FALSE(receipt->position);
+    EXPECT_EQ(heard_.by_channel["a"].back()->deliver_to, to);
+  }
+  for (const DeliverTo to : {DeliverTo::kOtherUsers, DeliverTo::kOtherSessions}) {
+    EXPECT_TRUE(try_publish({.channel = "a", .event = "e", .payload = Bytes::copy_of("x"), .deliver_to = to})->position);
+    EXPECT_EQ(heard_.by_channel["a"].back()->deliver_to, to);
+  }
+  const HistoryPage page = history({.channel = "a"});
+  EXPECT_EQ(offsets(page), (Offsets{1, 2, 3}));
+  for (const PublicationPtr& publication : page.publications) EXPECT_NE(publication->payload.view(), "private");
+}
 
 TEST_P(EngineContract, PositionsGrowByOneWithoutHoles) {
   make();

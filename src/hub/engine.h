@@ -3,7 +3,8 @@
 // Promises of every engine, each tested on every engine:
 //  - order: the publications of one channel are handed to EngineEvents in one order, the same for all nodes and loops;
 //  - own copy first: a publication is handed to EngineEvents before its publish completes;
-//  - positions: where the channel keeps history, offsets within an epoch grow by one without holes;
+//  - positions: where the channel keeps history, offsets within an epoch grow by one without holes; what is for its publisher
+//    alone (is_private) has none and is not kept;
 //  - seen first: a publication is handed to EngineEvents before any history page shows it, and a page that was asked for after
 //    it was handed out shows it (while it is kept) or a position at or after its own;
 //  - honesty: a history page says when something asked for is gone;
@@ -19,6 +20,7 @@
 
 #include "base/unique_function.h"
 #include "carillon/result.h"
+#include "hub/group_store.h"
 #include "hub/node_directory.h"
 #include "hub/presence_store.h"
 #include "hub/publication.h"
@@ -128,6 +130,8 @@ class Engine {
 
   virtual PresenceStore& presence() = 0;
   virtual StateStore& state() = 0;
+  // Null: queue groups belong to one node, which keeps what it knows of them in `state()`.
+  virtual GroupStore* groups() { return nullptr; }
   // Null: there is one node.
   virtual NodeDirectory* nodes() { return nullptr; }
 };

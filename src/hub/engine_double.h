@@ -62,6 +62,7 @@ class ForwardingEngine : public Engine {
   }
   PresenceStore& presence() override { return inner_.presence(); }
   StateStore& state() override { return inner_.state(); }
+  GroupStore* groups() override { return inner_.groups(); }
   NodeDirectory* nodes() override { return inner_.nodes(); }
 
  protected:

@@ -42,6 +42,12 @@ struct GroupWish {
 };
 Result<void> check_group_wish(const GroupWish& wish, const GroupName& name);
 
+// How a group is made.
+struct GroupBeginning {
+  GroupSettings settings;
+  Position cursor;
+};
+
 inline constexpr std::size_t kGroupInFlightDefault = 16;
 inline constexpr std::size_t kGroupInFlightMax = 1000;
 inline constexpr std::size_t kGroupTakeMax = 100;

@@ -15,24 +15,6 @@ namespace {
 // Offsets that lie no further apart are read in one page.
 constexpr std::uint64_t kSkipMax = 8;
 
-Error no_group(const GroupName& name) {
-  return {ErrorKind::kNotFound, fmt::format("there is no group {} on {}", name.name, name.channel)};
-}
-
-bool fits(const GroupSettings& settings, const GroupWish& wish) {
-  return wish.visibility.value_or(settings.visibility) == settings.visibility &&
-         wish.deliveries_max.value_or(settings.deliveries_max) == settings.deliveries_max &&
-         wish.dead_letter.value_or(settings.dead_letter) == settings.dead_letter;
-}
-
-Error unlike(const GroupName& name, const GroupSettings& settings) {
-  return {
-      ErrorKind::kConflict,
-      fmt::format("the group {} on {} has other settings: visibility_ms {}, deliveries_max {}, dead_letter {}; leave them out, "
-                  "or delete the group first",
-                  name.name, name.channel, settings.visibility.count(), settings.deliveries_max, settings.dead_letter)};
-}
-
 }  // namespace
 
 struct GroupHome::Taker {
@@ -175,22 +157,17 @@ void GroupHome::take_state(std::uint64_t id, Result<std::optional<std::string>> 
 void GroupHome::read_start(Group& group) {
   groups_.watch(group.name.channel, index_);
   group.watched = true;
-  const bool beginning = group.stored.empty() && group.openers.front().wish->start.kind == GroupStart::Kind::kBeginning;
-  hub_.engine().history({.channel = group.name.channel, .count_max = 1, .reverse = !beginning},
-                        [this, id = group.id](Result<HistoryPage> outcome) mutable {
-                          run_here([this, id, outcome = std::move(outcome)]() mutable { take_start(id, std::move(outcome)); });
-                        });
+  const GroupWish* const wish = group.stored.empty() ? &*group.openers.front().wish : nullptr;
+  hub_.engine().history(start_query(group.name, wish), [this, id = group.id](Result<HistoryPage> outcome) mutable {
+    run_here([this, id, outcome = std::move(outcome)]() mutable { take_start(id, std::move(outcome)); });
+  });
 }
 
 void GroupHome::take_start(std::uint64_t id, Result<HistoryPage> outcome) {
   Group* const group = find(id);
   if (group == nullptr) return;
   if (!outcome) return fail(*group, outcome.error());
-  if (!outcome->top) {
-    return fail(*group, {ErrorKind::kInvalid,
-                         fmt::format("a queue group needs a channel that keeps history, and {} keeps none (history_count)",
-                                     group->name.channel)});
-  }
+  if (!outcome->top) return fail(*group, no_history(group->name));
   const bool stored = !group->stored.empty();
   if (Result<void> begun = stored ? resume(*group, *outcome) : begin(*group, *outcome); !begun) {
     return fail(*group, begun.error());
@@ -209,26 +186,9 @@ void GroupHome::take_start(std::uint64_t id, Result<HistoryPage> outcome) {
 }
 
 Result<void> GroupHome::begin(Group& group, const HistoryPage& page) {
-  const GroupWish& wish = *group.openers.front().wish;
-  Position cursor = *page.top;
-  if (wish.start.kind == GroupStart::Kind::kBeginning && !page.publications.empty()) {
-    cursor.offset = page.publications.front()->position->offset - 1;
-  }
-  if (wish.start.kind == GroupStart::Kind::kPosition) {
-    const Position& start = wish.start.position;
-    if (start.epoch != page.top->epoch || start.offset > page.top->offset) {
-      return Error{ErrorKind::kConflict, fmt::format("the position to start after is not one of {} now", group.name.channel)};
-    }
-    cursor = start;
-  }
-  GroupSettings settings;
-  settings.visibility = wish.visibility.value_or(settings.visibility);
-  settings.deliveries_max = wish.deliveries_max.value_or(settings.deliveries_max);
-  settings.dead_letter = wish.dead_letter.value_or(group.name.channel + "/dead");
-  if (settings.deliveries_max > 0 && !check_channel_name(settings.dead_letter)) {
-    return Error{ErrorKind::kInvalid, "the default name of the dead-letter channel is too long; name one (dead_letter)"};
-  }
-  group.machine = std::make_unique<QueueGroup>(std::move(settings), cursor, next_generation());
+  Result<GroupBeginning> beginning = group_beginning(group.name, *group.openers.front().wish, page);
+  if (!beginning) return beginning.error();
+  group.machine = std::make_unique<QueueGroup>(std::move(beginning->settings), beginning->cursor, next_generation());
   group.machine->see_top(page.top->offset);
   return {};
 }
@@ -280,14 +240,14 @@ void GroupHome::forget(Group& group) {
 
 // --- What is asked of a group
 
-void GroupHome::join(GroupMember member, QueueGroups::Join join) {
+void GroupHome::join(GroupMember member, GroupJoin join) {
   const GroupName name = join.name;
   const GroupWish wish = join.wish;
   open(name, &wish, [this, member, join = std::move(join)](Result<Group*> opened) mutable {
     if (!opened) return join.joined(opened.error());
     Group& group = **opened;
     if (std::erase(group.gone, member) > 0) return;
-    if (!fits(group.machine->settings(), join.wish)) return join.joined(unlike(group.name, group.machine->settings()));
+    if (!fits(group.machine->settings(), join.wish)) return join.joined(unlike_group(group.name, group.machine->settings()));
     group.machine->join(member, QueueGroup::Kind::kMember, join.in_flight_max);
     group.seats.emplace(member, Group::Seat{std::move(join.deliver), std::move(join.ended)});
     activate(group);
@@ -310,14 +270,14 @@ void GroupHome::leave(const GroupName& name, GroupMember member) {
   activate(*group);
 }
 
-void GroupHome::take(GroupMember taker, QueueGroups::Take take) {
+void GroupHome::take(GroupMember taker, GroupTake take) {
   const GroupName name = take.name;
   const GroupWish wish = take.wish;
   open(name, &wish, [this, taker, take = std::move(take)](Result<Group*> opened) mutable {
     if (!opened) return take.taken(opened.error());
     Group& group = **opened;
     if (std::erase(group.gone, taker) > 0) return take.taken(std::vector<GroupDelivery>());
-    if (!fits(group.machine->settings(), take.wish)) return take.taken(unlike(group.name, group.machine->settings()));
+    if (!fits(group.machine->settings(), take.wish)) return take.taken(unlike_group(group.name, group.machine->settings()));
     group.machine->join(taker, QueueGroup::Kind::kTaker, take.count);
     group.takers.emplace(taker, Taker{.taken = std::move(take.taken), .until = loop_.now() + take.wait, .got = {}});
     group.fresh = false;
@@ -593,27 +553,9 @@ void GroupHome::hand_out(Group& group, const HistoryPage& page, std::uint64_t fi
 // --- What nobody could handle
 
 void GroupHome::publish_dead(Group& group, const QueueGroup::DeadLetter& dead, const Publication& publication) {
-  Draft draft;
-  draft.channel = group.machine->settings().dead_letter;
-  draft.event = publication.event;
-  draft.payload = publication.payload;
-  draft.format = publication.format;
-  draft.identity = publication.identity;
-  draft.tags = publication.tags;
-  std::erase_if(draft.tags, [](const auto& tag) { return tag.first.starts_with(kDeadLetterTag); });
-  const auto tag = [&](std::string_view name, std::string value) {
-    draft.tags.emplace_back(std::string(kDeadLetterTag) + std::string(name), std::move(value));
-  };
-  tag("channel", publication.channel);
-  tag("group", group.name.name);
-  tag("event_id", publication.id.text());
-  tag("epoch", epoch_text(publication.position->epoch));
-  tag("offset", std::to_string(publication.position->offset));
-  tag("deliveries", std::to_string(dead.attempts));
-  tag("reason", return_reason_name(dead.reason));
   // A crash between this publish and the write that remembers it would repeat it.
-  draft.idempotency_key =
-      fmt::format("{}:{}:{}", group.key, epoch_text(publication.position->epoch), publication.position->offset);
+  std::string key = fmt::format("{}:{}:{}", group.key, epoch_text(publication.position->epoch), publication.position->offset);
+  Draft draft = dead_letter_draft(group.name, group.machine->settings(), publication, dead, std::move(key));
   hub_.publish(std::move(draft),
                [this, id = group.id, epoch = group.machine->epoch(), offset = dead.offset](Result<Receipt> outcome) mutable {
                  run_here([this, id, epoch, offset, outcome = std::move(outcome)] {

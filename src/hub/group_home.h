@@ -17,16 +17,16 @@
 #include <string>
 #include <vector>
 
-#include "base/counter.h"
 #include "base/hash.h"
 #include "base/log_limit.h"
 #include "base/loop.h"
+#include "hub/group_keeper.h"
 #include "hub/hub.h"
 #include "hub/queue_groups.h"
 
 namespace carillon {
 
-class GroupHome final : public TurnEnd {
+class GroupHome final : public GroupKeeper, private TurnEnd {
  public:
   // Groups in use on one loop; one more is refused with kLimit.
   static constexpr std::size_t kGroupsMax = 10'000;
@@ -38,26 +38,20 @@ class GroupHome final : public TurnEnd {
   GroupHome(QueueGroups& groups, Hub& hub, Loop& loop, std::size_t index);
   ~GroupHome() override;
 
-  Loop& loop() { return loop_; }
-  void join(GroupMember member, QueueGroups::Join join);
-  void leave(const GroupName& name, GroupMember member);
-  void take(GroupMember taker, QueueGroups::Take take);
-  void cancel(const GroupName& name, GroupMember taker);
-  void settle(const GroupName& name, GroupSettle settle, UniqueFunction<void(Result<GroupSettled>)> done);
-  void inspect(const GroupName& name, UniqueFunction<void(Result<GroupInfo>)> done);
-  void remove(const GroupName& name, UniqueFunction<void(Result<void>)> done);
-  void on_news(const std::string& channel);
-  // As QueueGroups::look_again.
-  void look_again(const std::string& channel);
-
-  void on_turn_end() override;
-
-  struct Counters {
-    Counter groups, members, in_flight, deliveries_total, redeliveries_total, acks_total, dead_total, lost_total;
-  };
-  const Counters& counters() const { return counters_; }
+  Loop& loop() override { return loop_; }
+  void join(GroupMember member, GroupJoin join) override;
+  void leave(const GroupName& name, GroupMember member) override;
+  void take(GroupMember taker, GroupTake take) override;
+  void cancel(const GroupName& name, GroupMember taker) override;
+  void settle(const GroupName& name, GroupSettle settle, UniqueFunction<void(Result<GroupSettled>)> done) override;
+  void inspect(const GroupName& name, UniqueFunction<void(Result<GroupInfo>)> done) override;
+  void remove(const GroupName& name, UniqueFunction<void(Result<void>)> done) override;
+  void on_news(const std::string& channel) override;
+  void look_again(const std::string& channel) override;
 
  private:
+  void on_turn_end() override;
+
   struct Group;
   struct Taker;
   using Opened = UniqueFunction<void(Result<Group*>)>;
@@ -100,7 +94,6 @@ class GroupHome final : public TurnEnd {
   Hub& hub_;
   Loop& loop_;
   const std::size_t index_;
-  Counters counters_;
 
   boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Group>> by_id_;
   boost::unordered_flat_map<std::string, Group*, NameHash, NameEqual> by_key_;

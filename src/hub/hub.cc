@@ -93,7 +93,7 @@ void Hub::remove_history(std::string channel, UniqueFunction<void(Result<void>)>
 }
 
 void Hub::on_publication(const PublicationPtr& publication) {
-  groups_.on_publication(*publication);
+  if (!publication->is_private()) groups_.on_publication(*publication);
   if (shards_.size() == 1) {
     shards_.front()->push(publication);
   } else {

@@ -259,9 +259,11 @@ TEST_F(HubPresence, WhatIsForOthersDoesNotReachItsPublisher) {
   FakeClient& ann = come("ann");
   FakeClient& bob = come("bob");
   world().in(0, [&] {
-    ann.session.publish({.channel = "room", .event = "e", .payload = Bytes::copy_of("1"), .to_others = true}, 1);
+    ann.session.publish(
+        {.channel = "room", .event = "e", .payload = Bytes::copy_of("1"), .deliver_to = DeliverTo::kOtherSessions}, 1);
     ann.session.publish({.channel = "room", .event = "e", .payload = Bytes::copy_of("2")}, 2);
-    bob.session.publish({.channel = "room", .event = "e", .payload = Bytes::copy_of("3"), .to_others = true}, 3);
+    bob.session.publish(
+        {.channel = "room", .event = "e", .payload = Bytes::copy_of("3"), .deliver_to = DeliverTo::kOtherSessions}, 3);
   });
   world().settle();
   EXPECT_THAT(ann.payloads(), ElementsAre("2", "3"));

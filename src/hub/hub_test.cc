@@ -92,6 +92,138 @@ TEST(Hub, APublishersOwnCopyComesBeforeTheCompletionOfItsPublish) {
   }
 }
 
+IdentityPtr identity(std::string user, bool verified = true) {
+  return std::make_shared<const Identity>(Identity{.user = std::move(user), .verified = verified});
+}
+
+Draft draft_to(DeliverTo to, std::string_view payload) {
+  return {.channel = "room:1", .event = "e", .payload = Bytes::copy_of(payload), .deliver_to = to};
+}
+
+TEST(Hub, APublicationMayBeForOneUserOrSessionOrForAllButThem) {
+  for (const bool late : {false, true}) {
+    World world({.loops = 2, .late = late});
+    auto tab = world.client(0, identity("ann")), other_tab = world.client(1, identity("ann"));
+    auto claims = world.client(1, identity("ann", false)), bob = world.client(1, identity("bob")), nobody = world.client(0);
+    for (FakeClient* const client : {tab.get(), other_tab.get(), claims.get(), bob.get(), nobody.get()}) client->hear("room:1");
+    world.settle();
+    world.in(0, [&] {
+      tab->session.publish(draft_to(DeliverTo::kAll, "all"), 1);
+      tab->session.publish(draft_to(DeliverTo::kOtherSessions, "sessions"), 2);
+      tab->session.publish(draft_to(DeliverTo::kOtherUsers, "users"), 3);
+      tab->session.publish(draft_to(DeliverTo::kOwnUser, "user"), 4);
+      tab->session.publish(draft_to(DeliverTo::kOwnSession, "session"), 5);
+      nobody->session.publish(draft_to(DeliverTo::kOwnUser, "nobody's"), 6);
+    });
+    world.settle();
+    const auto sorted = [](Texts texts) {
+      std::ranges::sort(texts);  // A late engine answers, not publishes, in any order; but keep this about who hears what.
+      return texts;
+    };
+    EXPECT_EQ(sorted(tab->payloads()), (Texts{"all", "session", "user"}));
+    EXPECT_EQ(sorted(other_tab->payloads()), (Texts{"all", "sessions", "user"}));
+    EXPECT_EQ(sorted(claims->payloads()), (Texts{"all", "sessions", "users"})) << "a name that is only claimed";
+    EXPECT_EQ(sorted(bob->payloads()), (Texts{"all", "sessions", "users"}));
+    EXPECT_EQ(sorted(nobody->payloads()), (Texts{"all", "nobody's", "sessions", "users"}));
+  }
+}
+
+TEST(Hub, WhatIsForSomeIsWrittenOnceForAllOfThem) {
+  World world({.loops = 1});
+  auto ann = world.client(0, identity("ann"));
+  std::vector<std::unique_ptr<FakeClient>> crowd;
+  for (int i = 0; i < 20; ++i) {
+    crowd.push_back(world.client(0, identity("user" + std::to_string(i))));
+    crowd.back()->hear("room:1");
+  }
+  ann->hear("room:1");
+  world.settle();
+  world.in(0, [&] {
+    ann->session.publish(draft_to(DeliverTo::kOtherUsers, "for the crowd"), 1);
+    ann->session.publish(draft_to(DeliverTo::kOwnUser, "for ann"), 2);
+    ann->session.publish(draft_to(DeliverTo::kAll, "for all"), 3);
+  });
+  world.settle();
+  for (const auto& client : crowd) EXPECT_EQ(client->payloads(), (Texts{"for the crowd", "for all"}));
+  EXPECT_EQ(ann->payloads(), (Texts{"for ann", "for all"}));
+  EXPECT_EQ(world.encodings[0].encoded, 3u);
+}
+
+TEST(Hub, WhatIsForItsPublisherAloneIsNotKept) {
+  World world({.loops = 1});
+  auto ann = world.client(0, identity("ann"));
+  ann->hear("room:1");
+  world.settle();
+  world.in(0, [&] {
+    ann->session.publish(draft_to(DeliverTo::kAll, "kept"), 1);
+    ann->session.publish(draft_to(DeliverTo::kOwnUser, "private"), 2);
+    ann->session.history({.channel = "room:1"}, 3);
+  });
+  world.settle();
+  ASSERT_EQ(ann->pages.size(), 1u);
+  ASSERT_EQ(ann->pages[0].publications.size(), 1u);
+  EXPECT_EQ(ann->pages[0].publications[0]->payload.view(), "kept");
+  ASSERT_EQ(ann->published.size(), 2u);
+  EXPECT_TRUE(ann->published[0].second->position);
+  EXPECT_FALSE(ann->published[1].second->position);
+}
+
+TEST(Hub, WhoRecoversGetsOnlyWhatIsForIt) {
+  World world({.loops = 1});
+  auto ann = world.client(0, identity("ann")), bob = world.client(0, identity("bob"));
+  Position start;
+  ann->subscribe(exact("room:1"), std::nullopt, 1);
+  world.settle();
+  start = ann->subscribed[0].second->positions[0].position;
+  world.in(0, [&] {
+    ann->session.publish(draft_to(DeliverTo::kAll, "all"), 1);
+    ann->session.publish(draft_to(DeliverTo::kOtherUsers, "to others"), 2);
+    bob->session.publish(draft_to(DeliverTo::kOtherUsers, "from bob"), 3);
+  });
+  world.settle();
+  auto again = world.client(0, identity("ann"));
+  again->subscribe(exact("room:1"), std::vector{ChannelPosition{.channel = "room:1", .position = start}}, 1);
+  world.settle();
+  EXPECT_TRUE(again->subscribed[0].second->recovered);
+  EXPECT_EQ(again->payloads(), (Texts{"all", "from bob"}));
+}
+
+TEST(Hub, APublisherMayHearItsPublicationInAFormOfItsOwn) {
+  World world({.loops = 1});
+  auto ann = world.client(0, identity("ann")), bob = world.client(0, identity("bob"));
+  for (FakeClient* const client : {ann.get(), bob.get()}) client->hear("room:1");
+  world.settle();
+  for (const DeliverTo to : {DeliverTo::kAll, DeliverTo::kOwnUser}) {
+    Draft draft = draft_to(to, "answer");
+    draft.own_form = true;
+    world.in(0, [&] {
+      ann->publish("room:1", "before");
+      ann->session.publish(std::move(draft), 1);
+    });
+    world.settle();
+  }
+  EXPECT_EQ(ann->payloads(), (Texts{"before", "own answer", "before", "own answer"}));
+  EXPECT_EQ(bob->payloads(), (Texts{"before", "answer", "before"}));
+}
+
+TEST(Hub, WhoWasGrantedASubscriptionHearsWhatThePolicyForbids) {
+  World world({.loops = 1});
+  auto client = world.client();
+  client->session.subscribe({.selector = exact("secret:1"), .granted = true, .ticket = 1});
+  client->session.subscribe({.selector = exact("secret:2"), .ticket = 2});
+  world.settle();
+  ASSERT_EQ(client->subscribed.size(), 2u);
+  EXPECT_TRUE(client->subscribed[0].second);
+  EXPECT_FALSE(client->subscribed[1].second);
+  world.in(0, [&] {
+    EXPECT_TRUE(client->session.set_presence("secret:1", "me", {}));
+    EXPECT_FALSE(client->session.set_presence("secret:2", "me", {}));
+  });
+  world.publish("secret:1", "heard");
+  world.settle();
+  EXPECT_EQ(client->payloads(), Texts{"heard"});
+}
+
 TEST(Hub, OneCopyPerSessionHoweverManySubscriptionsMatch) {
   World world({.loops = 1});
   auto client = world.client();

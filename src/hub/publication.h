@@ -49,7 +49,20 @@ inline IdentityPtr without_claims(const IdentityPtr& identity) {
   return std::make_shared<const Identity>(std::move(bare));
 }
 
+// Whether `other` is the same user. What a token showed is nobody's who only claims the name.
+bool is_same_user(const Identity& identity, const Identity& other);
+
 using Tags = std::vector<std::pair<std::string, std::string>>;
+
+// Whom a publication is for, of those who hear its channel: by the session that published it, or by the user that its identity
+// names. A publisher without a user is a user of its own: its session.
+//
+// What is for its publisher alone is no part of the channel's history: it is not kept, takes no position and no queue group
+// has it. So with an engine that writes to a disk it may come before what was published earlier and is kept.
+enum class DeliverTo : std::uint8_t { kAll, kOtherSessions, kOtherUsers, kOwnUser, kOwnSession };
+constexpr bool is_private(DeliverTo to) {
+  return to == DeliverTo::kOwnUser || to == DeliverTo::kOwnSession;
+}
 
 struct Draft {
   std::string channel;  // Canonical; the caller has checked it.
@@ -58,7 +71,8 @@ struct Draft {
   PayloadFormat format = PayloadFormat::kJson;
   IdentityPtr identity;  // Null: anonymous.
   SessionId publisher_session = 0;
-  bool to_others = false;  // The publishing session does not get its own copy.
+  DeliverTo deliver_to = DeliverTo::kAll;
+  bool own_form = false;  // The publishing session hears it by Encoding::encode_own.
   Tags tags;
   // Empty: none. A second draft with the same key on the same channel within the engine's idempotency window is not
   // published again; its receipt is the first one's.
@@ -75,10 +89,13 @@ struct Publication {
   PayloadFormat format = PayloadFormat::kJson;
   IdentityPtr identity;
   SessionId publisher_session = 0;
-  bool to_others = false;  // The publishing session does not get its own copy.
+  DeliverTo deliver_to = DeliverTo::kAll;
+  bool own_form = false;  // The publishing session hears it by Encoding::encode_own.
   Tags tags;
 
-  bool is_for(SessionId session) const { return !to_others || publisher_session != session; }
+  bool is_for(SessionId session, const Identity& hearer) const;
+  // For its publisher alone.
+  bool is_private() const { return carillon::is_private(deliver_to); }
 
  private:
   mutable std::atomic<std::uint32_t> references_{0};

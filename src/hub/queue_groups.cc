@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "hub/group_home.h"
+#include "hub/shared_group_home.h"
 
 namespace carillon {
 namespace {
@@ -39,16 +40,21 @@ struct Listing {
 
 }  // namespace
 
-QueueGroups::QueueGroups(Hub& hub) : hub_(hub) {}
+QueueGroups::QueueGroups(Hub& hub) : hub_(hub) {
+  if (GroupStore* const store = hub.engine().groups()) store->set_events(*this);
+}
 
 QueueGroups::~QueueGroups() = default;
 
-GroupHome& QueueGroups::add_home(Loop& loop) {
-  homes_.push_back(std::make_unique<GroupHome>(*this, hub_, loop, homes_.size()));
-  return *homes_.back();
+void QueueGroups::add_home(Loop& loop) {
+  if (GroupStore* const store = hub_.engine().groups()) {
+    homes_.push_back(std::make_unique<SharedGroupHome>(*this, hub_, *store, loop, homes_.size()));
+  } else {
+    homes_.push_back(std::make_unique<GroupHome>(*this, hub_, loop, homes_.size()));
+  }
 }
 
-GroupHome& QueueGroups::home_of(const GroupName& name) const {
+GroupKeeper& QueueGroups::home_of(const GroupName& name) const {
   CHECK(!homes_.empty());
   return *homes_[hash_name(group_key(name)) % homes_.size()];
 }
@@ -60,13 +66,13 @@ GroupMember QueueGroups::join(Join join) {
     return member;
   }
   join.in_flight_max = std::clamp<std::size_t>(join.in_flight_max, 1, kGroupInFlightMax);
-  GroupHome& home = home_of(join.name);
+  GroupKeeper& home = home_of(join.name);
   home.loop().post([&home, member, join = std::move(join)]() mutable { home.join(member, std::move(join)); });
   return member;
 }
 
 void QueueGroups::leave(const GroupName& name, GroupMember member) {
-  GroupHome& home = home_of(name);
+  GroupKeeper& home = home_of(name);
   home.loop().post([&home, name, member] { home.leave(name, member); });
 }
 
@@ -78,20 +84,20 @@ GroupMember QueueGroups::take(Take take) {
   }
   take.count = std::clamp<std::size_t>(take.count, 1, kGroupTakeMax);
   take.wait = std::clamp(take.wait, Millis(0), kGroupWaitMax);
-  GroupHome& home = home_of(take.name);
+  GroupKeeper& home = home_of(take.name);
   home.loop().post([&home, taker, take = std::move(take)]() mutable { home.take(taker, std::move(take)); });
   return taker;
 }
 
 void QueueGroups::cancel(const GroupName& name, GroupMember taker) {
-  GroupHome& home = home_of(name);
+  GroupKeeper& home = home_of(name);
   home.loop().post([&home, name, taker] { home.cancel(name, taker); });
 }
 
 void QueueGroups::settle(const GroupName& name, GroupSettle settle, UniqueFunction<void(Result<GroupSettled>)> done) {
   if (Result<void> checked = check_group_name(name.name); !checked) return done(checked.error());
   if (Result<void> checked = check_group_settle(settle); !checked) return done(checked.error());
-  GroupHome& home = home_of(name);
+  GroupKeeper& home = home_of(name);
   home.loop().post([&home, name, settle = std::move(settle), done = std::move(done)]() mutable {
     home.settle(name, std::move(settle), std::move(done));
   });
@@ -99,6 +105,9 @@ void QueueGroups::settle(const GroupName& name, GroupSettle settle, UniqueFuncti
 
 void QueueGroups::list(std::string channel, std::optional<GroupName> after, std::size_t count_max,
                        UniqueFunction<void(Result<GroupPage>)> done) {
+  if (GroupStore* const store = hub_.engine().groups()) {
+    return store->list(std::move(channel), std::move(after), count_max, std::move(done));
+  }
   // The key of the group of no name is what those of the channel begin with.
   const std::string prefix = channel.empty() ? "group/" : group_key({.channel = std::move(channel), .name = {}});
   hub_.engine().state().list(prefix, after ? group_key(*after) : std::string(), count_max + 1,
@@ -119,7 +128,7 @@ void QueueGroups::list(std::string channel, std::optional<GroupName> after, std:
                                listing->missing = names.size();
                                listing->done = std::move(done);
                                for (std::size_t place = 0; place < names.size(); ++place) {
-                                 GroupHome& home = home_of(names[place]);
+                                 GroupKeeper& home = home_of(names[place]);
                                  home.loop().post([&home, name = std::move(names[place]), listing, place] {
                                    home.inspect(name, [listing, name, place](Result<GroupInfo> outcome) {
                                      listing->take(place, name, std::move(outcome));
@@ -131,14 +140,14 @@ void QueueGroups::list(std::string channel, std::optional<GroupName> after, std:
 
 void QueueGroups::remove(const GroupName& name, UniqueFunction<void(Result<void>)> done) {
   if (Result<void> checked = check_group_name(name.name); !checked) return done(checked.error());
-  GroupHome& home = home_of(name);
+  GroupKeeper& home = home_of(name);
   home.loop().post([&home, name, done = std::move(done)]() mutable { home.remove(name, std::move(done)); });
 }
 
 GroupStats QueueGroups::stats() const {
   GroupStats stats;
   for (const auto& home : homes_) {
-    const GroupHome::Counters& counters = home->counters();
+    const GroupKeeper::Counters& counters = home->counters();
     stats.groups += counters.groups.get();
     stats.members += counters.members.get();
     stats.in_flight += counters.in_flight.get();
@@ -171,7 +180,7 @@ void QueueGroups::tell(const Publication& publication) {
     watch.told |= wake;
   }
   for (; wake != 0; wake &= wake - 1) {
-    GroupHome& home = *homes_[static_cast<std::size_t>(__builtin_ctzll(wake))];
+    GroupKeeper& home = *homes_[static_cast<std::size_t>(__builtin_ctzll(wake))];
     home.loop().post([&home, channel = publication.channel] { home.on_news(channel); });
   }
 }
@@ -211,6 +220,23 @@ std::optional<Position> QueueGroups::look(const std::string& channel, std::size_
   const std::lock_guard watch_lock(found->second->mutex);
   found->second->told &= ~(std::uint64_t{1} << home);
   return found->second->top;
+}
+
+// --- News of groups that nodes share
+
+void QueueGroups::on_group_return(const GroupName& name, Millis within) {
+  GroupKeeper& home = home_of(name);
+  home.loop().post([&home, name, within] { home.on_return(name, within); });
+}
+
+void QueueGroups::on_group_removed(const GroupName& name, std::uint64_t generation) {
+  GroupKeeper& home = home_of(name);
+  home.loop().post([&home, name, generation] { home.on_removed(name, generation); });
+}
+
+void QueueGroups::on_group_settled(const GroupName& name, const DeliveryToken& token) {
+  GroupKeeper& home = home_of(name);
+  home.loop().post([&home, name, token] { home.on_settled(name, token); });
 }
 
 }  // namespace carillon

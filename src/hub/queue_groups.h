@@ -1,5 +1,6 @@
-// QueueGroups: all queue groups of the node. Each lives on one loop, its home, by the hash of its name; whoever speaks to it
-// from another loop does so by Loop::post.
+// QueueGroups: the door to all queue groups. Each has one loop of this node as its home, by the hash of its name; whoever
+// speaks to it from another loop does so by Loop::post. Where the engine has a store for groups (group_store.h) all its nodes
+// share them, and each node that uses a group has a home for it; else a group lives in this process.
 //
 // Any thread, unless said otherwise. Part of the hub: made and ended with it; add_home() once a loop, before the loops run. The
 // hooks of a call are called on the group's home, or in the asking call when that is refused at once; whoever asked brings the
@@ -19,11 +20,10 @@
 
 #include "base/hash.h"
 #include "base/loop.h"
-#include "hub/group_call.h"
+#include "hub/group_keeper.h"
 
 namespace carillon {
 
-class GroupHome;
 class Hub;
 
 struct GroupStats {
@@ -37,37 +37,19 @@ struct GroupStats {
   std::uint64_t lost_total = 0;
 };
 
-class QueueGroups {
+class QueueGroups final : private GroupStoreEvents {
  public:
   explicit QueueGroups(Hub& hub);
   ~QueueGroups();
 
-  GroupHome& add_home(Loop& loop);
+  void add_home(Loop& loop);
 
-  // A member that stays until it leaves. `joined` is called once, before any delivery; after an error nothing follows. Errors:
-  // kInvalid (the channel keeps no history), kConflict (the group has other settings, or the wished position is of another
-  // epoch), kLimit (kGroupsMax), kUnavailable, kCorrupt.
-  struct Join {
-    GroupName name;
-    GroupWish wish;
-    std::size_t in_flight_max = kGroupInFlightDefault;
-    UniqueFunction<void(Result<GroupJoined>)> joined;
-    UniqueFunction<void(std::vector<GroupDelivery>)> deliver;
-    UniqueFunction<void(std::string_view reason)> ended;  // The group was deleted.
-  };
+  using Join = GroupJoin;
   GroupMember join(Join join);
   // What it has in flight is delivered again, at once.
   void leave(const GroupName& name, GroupMember member);
 
-  // Takes what there is, up to `count`; when there is nothing, what comes first within `wait`. What is taken stays with the
-  // taker for the visibility time. Errors as join's.
-  struct Take {
-    GroupName name;
-    GroupWish wish;
-    std::size_t count = 1;
-    Millis wait{0};
-    UniqueFunction<void(Result<std::vector<GroupDelivery>>)> taken;  // Called once; empty when nothing came.
-  };
+  using Take = GroupTake;
   GroupMember take(Take take);
   // A taker that still waits is answered with nothing.
   void cancel(const GroupName& name, GroupMember taker);
@@ -76,7 +58,7 @@ class QueueGroups {
   void settle(const GroupName& name, GroupSettle settle, UniqueFunction<void(Result<GroupSettled>)> done);
 
   // Groups in the order of their keys after that of `after`; of one channel when it is not empty. `done` is called on any
-  // thread. The groups listed are in use by that.
+  // thread. Groups of this process are in use by that.
   void list(std::string channel, std::optional<GroupName> after, std::size_t count_max,
             UniqueFunction<void(Result<GroupPage>)> done);
   // Its members are told, and what it knew is forgotten. Errors: kNotFound, kUnavailable.
@@ -94,6 +76,7 @@ class QueueGroups {
 
  private:
   friend class GroupHome;
+  friend class SharedGroupHome;
   // What the homes that have groups on a channel want to hear: how far it has come.
   struct Watch {
     std::size_t groups = 0;  // Under watches_mutex_.
@@ -103,7 +86,11 @@ class QueueGroups {
     Position top;
   };
 
-  GroupHome& home_of(const GroupName& name) const;
+  void on_group_return(const GroupName& name, Millis within) override;
+  void on_group_removed(const GroupName& name, std::uint64_t generation) override;
+  void on_group_settled(const GroupName& name, const DeliveryToken& token) override;
+
+  GroupKeeper& home_of(const GroupName& name) const;
   void tell(const Publication& publication);
   // For homes, on their loops.
   void watch(const std::string& channel, std::size_t home);
@@ -111,7 +98,7 @@ class QueueGroups {
   std::optional<Position> look(const std::string& channel, std::size_t home);
 
   Hub& hub_;
-  std::vector<std::unique_ptr<GroupHome>> homes_;
+  std::vector<std::unique_ptr<GroupKeeper>> homes_;
   std::atomic<GroupMember> last_member_{0};
 
   std::atomic<std::size_t> watch_count_{0};

@@ -35,7 +35,8 @@ const Identity& Session::identity() const {
 void Session::subscribe(SubscribeOptions options) {
   if (ended_) return;
   const Ticket ticket = options.ticket;
-  if (Result<void> allowed = shard_.hub().policy().may_subscribe(identity(), options.selector); !allowed) {
+  const Policy& policy = shard_.hub().policy();
+  if (Result<void> allowed = options.granted ? Result<void>() : policy.may_subscribe(identity(), options.selector); !allowed) {
     return client_.on_subscribed(ticket, allowed.error());
   }
   // What was published before belongs to those who are members already; it may also end sessions.
@@ -43,6 +44,7 @@ void Session::subscribe(SubscribeOptions options) {
   if (ended_) return;
   const Audience* const audience = shard_.find_audience(options.selector);
   if (Subscription* const existing = audience == nullptr ? nullptr : find(*audience)) {
+    existing->granted = existing->granted || options.granted;
     if (!options.recover) return client_.on_subscribed(ticket, Subscribed{.already = true});
     // Asking to recover while subscribed begins anew from the given positions.
     return shard_.start_join(*this, std::move(options), existing);
@@ -100,7 +102,7 @@ void Session::history(HistoryQuery query, Ticket ticket) {
 
 Result<void> Session::set_presence(std::string_view channel, std::string key, std::string meta) {
   if (Result<void> allowed = may_have_presence(channel); !allowed) return allowed;
-  if (Result<void> fit = may_set_presence(channel, key, meta); !fit) return fit;
+  if (Result<void> fit = check_presence(key, meta); !fit) return fit;
   find_exact(channel)->present = true;
   shard_.change_presence(
       channel,
@@ -110,6 +112,10 @@ Result<void> Session::set_presence(std::string_view channel, std::string key, st
 
 Result<void> Session::may_set_presence(std::string_view channel, std::string_view key, std::string_view meta) const {
   if (Result<void> allowed = shard_.hub().policy().may_see_presence(identity(), channel); !allowed) return allowed;
+  return check_presence(key, meta);
+}
+
+Result<void> Session::check_presence(std::string_view key, std::string_view meta) const {
   const HubOptions& options = shard_.hub().options();
   if (key.empty() || key.size() > options.presence_key_bytes_max || !is_utf8(key)) {
     return Error{ErrorKind::kInvalid, fmt::format("a presence key is 1 to {} bytes of UTF-8", options.presence_key_bytes_max)};
@@ -163,8 +169,10 @@ void Session::presence_counts(std::string channel, Ticket ticket) {
 
 Result<void> Session::may_have_presence(std::string_view channel) {
   if (ended_) return Error{ErrorKind::kConflict, "the session has ended"};
+  const Subscription* const subscription = find_exact(channel);
+  if (subscription != nullptr && subscription->granted) return {};
   if (Result<void> allowed = shard_.hub().policy().may_see_presence(identity(), channel); !allowed) return allowed;
-  if (find_exact(channel) != nullptr) return {};
+  if (subscription != nullptr) return {};
   return Error{ErrorKind::kConflict, "presence: subscribe to the channel first"};
 }
 

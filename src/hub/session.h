@@ -59,6 +59,8 @@ struct SubscribeOptions {
   // by another subscription already is not repeated; `recovered` is then true only if that one recovered too, or nothing was
   // missed in it.
   std::optional<std::vector<ChannelPosition>> recover;
+  // Whoever asks has decided that the client may, also be present: the policy is not asked.
+  bool granted = false;
   Ticket ticket = 0;
 };
 
@@ -202,6 +204,7 @@ class Session {
     bool answered = false;   // Its join is over, and what it brought is queued: the session hears the channels by it.
     bool recovered = false;  // And that included all that was missed.
     bool present = false;
+    bool granted = false;  // The policy is not asked about its presence either.
   };
   enum class Ending : std::uint8_t { kNo, kTelling, kWanted };
   // Its place in a queue group.
@@ -220,6 +223,7 @@ class Session {
   Subscription* find(const Audience& audience);
   Subscription* find_exact(std::string_view channel);
   Result<void> may_have_presence(std::string_view channel);
+  Result<void> check_presence(std::string_view key, std::string_view meta) const;
   const Member& member(const Subscription& subscription) const;
 
   // What a delivery touches comes first: one cache line.

@@ -57,7 +57,8 @@ class Shard final : public TurnEnd {
   // The publications of one channel in one turn.
   struct Group {
     std::vector<PublicationPtr> publications;
-    std::vector<SessionId> left_out;  // Publishers who do not get their own; sorted.
+    std::vector<SessionId> singled_out;  // Who gets some not, or in a form of its own: each as its publisher; sorted.
+    bool mixed = false;                  // Some are for one user, or for all but one: who gets what is asked of every session.
   };
   // What this loop knows of one channel's presence: while somebody here watches it, or has changed it this period.
   struct ChannelPresence {
@@ -161,9 +162,13 @@ class Shard final : public TurnEnd {
   void end_walk();
   void deliver(const Group& group);
   void hold_for(const std::vector<JoinId>& joins, const Group& group);
-  void queue_without_own(Session& session, const Group& group, SlowConsumer policy);
+  void queue_chosen(Session& session, const Group& group, SlowConsumer policy);
+  void queue_mixed(Session& session, const Group& group, SlowConsumer policy);
   const FrameRun& frames_for(const Encoding& encoding, const Group& group);
-  void encode_run(const Encoding& encoding, std::span<const PublicationPtr> publications, FrameRun& out);
+  const FrameRun& single_frames_for(const Encoding& encoding, const Group& group);
+  // For all; or for one session, only what is for it, and what it published in its own form. How many that were.
+  std::size_t encode_run(const Encoding& encoding, std::span<const PublicationPtr> publications, FrameRun& out,
+                         const Session* hearer = nullptr);
   void queue(Session& session, const FramePtr& frame, SlowConsumer policy);
   bool make_room(Session& session, std::size_t bytes, SlowConsumer policy);
   void want_end(Session& session);

@@ -34,18 +34,22 @@ void Shard::deliver_inbox() {
       if (is_new && ++group_count_ > groups_.size()) groups_.emplace_back();
     }
     Group& group = groups_[last_group];
-    if (publication->to_others) [[unlikely]]
-      group.left_out.push_back(publication->publisher_session);
+    if (publication->deliver_to != DeliverTo::kAll || publication->own_form) [[unlikely]] {
+      group.singled_out.push_back(publication->publisher_session);
+      group.mixed =
+          group.mixed || (publication->deliver_to != DeliverTo::kAll && publication->deliver_to != DeliverTo::kOtherSessions);
+    }
     group.publications.push_back(std::move(publication));
   }
   collected_.clear();
   for (std::size_t i = 0; i < group_count_; ++i) {
-    std::ranges::sort(groups_[i].left_out);
+    std::ranges::sort(groups_[i].singled_out);
     deliver(groups_[i]);
   }
   for (std::size_t i = 0; i < group_count_; ++i) {
     groups_[i].publications.clear();
-    groups_[i].left_out.clear();
+    groups_[i].singled_out.clear();
+    groups_[i].mixed = false;
   }
   if (groups_.size() > 1024) groups_.clear();
   end_walk();
@@ -88,8 +92,10 @@ void Shard::deliver(const Group& group) {
       if (session.delivery_stamp_ == stamp) return;
       session.delivery_stamp_ = stamp;
     }
-    if (!group.left_out.empty() && std::ranges::binary_search(group.left_out, session.id_)) [[unlikely]] {
-      return queue_without_own(session, group, policy);
+    if (group.mixed) [[unlikely]]
+      return queue_mixed(session, group, policy);
+    if (!group.singled_out.empty() && std::ranges::binary_search(group.singled_out, session.id_)) [[unlikely]] {
+      return queue_chosen(session, group, policy);
     }
     if (session.encoding_ != last_encoding) {
       last_encoding = session.encoding_;
@@ -110,25 +116,55 @@ void Shard::hold_for(const std::vector<JoinId>& joins, const Group& group) {
     const auto found = joins_.find(id);
     if (found == joins_.end()) continue;
     Join& join = *found->second;
-    if (join.failure || join.stream || find_session(join.session)->delivery_stamp_ == delivery_stamp_) continue;
+    const Session& session = *find_session(join.session);
+    if (join.failure || join.stream || session.delivery_stamp_ == delivery_stamp_) continue;
     if (join.held.size() + group.publications.size() > Join::kHeldMax) {
       join.fail({ErrorKind::kUnavailable, "too much was published while the history was read; subscribe again"});
     } else {
-      std::ranges::copy_if(group.publications, std::back_inserter(join.held),
-                           [&](const PublicationPtr& publication) { return publication->is_for(join.session); });
+      std::ranges::copy_if(group.publications, std::back_inserter(join.held), [&](const PublicationPtr& publication) {
+        return publication->is_for(session.id_, session.identity());
+      });
     }
   }
 }
 
-// What others published, in frames of the session's own.
-void Shard::queue_without_own(Session& session, const Group& group, SlowConsumer policy) {
-  std::vector<PublicationPtr> publications = group.publications;
-  std::erase_if(publications, [&](const PublicationPtr& publication) { return !publication->is_for(session.id_); });
-  if (publications.empty()) return;
+// What is for a publisher, in frames of its own.
+void Shard::queue_chosen(Session& session, const Group& group, SlowConsumer policy) {
   FrameRun frames;
-  encode_run(*session.encoding_, publications, frames);
+  counters_.deliveries_total.add(encode_run(*session.encoding_, group.publications, frames, &session));
   for (const FramePtr& frame : frames) queue(session, frame, policy);
-  counters_.deliveries_total.add(publications.size());
+}
+
+// Each publication is a frame here, shared by all whom it is for.
+void Shard::queue_mixed(Session& session, const Group& group, SlowConsumer policy) {
+  const FrameRun* frames = nullptr;
+  for (std::size_t i = 0; i < group.publications.size(); ++i) {
+    const PublicationPtr& publication = group.publications[i];
+    if (!publication->is_for(session.id_, session.identity())) continue;
+    counters_.deliveries_total.add();
+    if (publication->own_form && publication->publisher_session == session.id_) {
+      FrameRun own;
+      encode_run(*session.encoding_, std::span(&publication, 1), own, &session);
+      for (const FramePtr& frame : own) queue(session, frame, policy);
+      continue;
+    }
+    if (frames == nullptr) frames = &single_frames_for(*session.encoding_, group);
+    if ((*frames)[i] != nullptr) queue(session, (*frames)[i], policy);
+  }
+}
+
+// One frame for each publication, null where the encoding writes nothing.
+const Shard::FrameRun& Shard::single_frames_for(const Encoding& encoding, const Group& group) {
+  for (const auto& [known, frames] : encoded_) {
+    if (known == &encoding) return frames;
+  }
+  FrameRun frames;
+  for (const PublicationPtr& publication : group.publications) {
+    FrameRun one;
+    encode_run(encoding, std::span(&publication, 1), one);
+    frames.push_back(one.empty() ? FramePtr() : std::move(one.front()));
+  }
+  return encoded_.emplace_back(&encoding, std::move(frames)).second;
 }
 
 const Shard::FrameRun& Shard::frames_for(const Encoding& encoding, const Group& group) {
@@ -141,19 +177,26 @@ const Shard::FrameRun& Shard::frames_for(const Encoding& encoding, const Group& 
 }
 
 // Publications of one channel as frames of at most kRunBytes, unless one alone is larger.
-void Shard::encode_run(const Encoding& encoding, std::span<const PublicationPtr> publications, FrameRun& out) {
+std::size_t Shard::encode_run(const Encoding& encoding, std::span<const PublicationPtr> publications, FrameRun& out,
+                              const Session* hearer) {
   const auto channel = std::make_shared<const std::string>(publications.front()->channel);
   scratch_.clear();
   std::uint32_t messages = 0;
+  std::size_t total = 0;
   for (const PublicationPtr& publication : publications) {
-    encoding.encode(*publication, scratch_);
-    ++messages;
+    const bool own = hearer != nullptr && publication->own_form && publication->publisher_session == hearer->id_;
+    if (hearer == nullptr || publication->is_for(hearer->id_, hearer->identity())) {
+      own ? encoding.encode_own(*publication, scratch_) : encoding.encode(*publication, scratch_);
+      ++messages;
+      ++total;
+    }
     if (scratch_.size() < kRunBytes && &publication != &publications.back()) continue;
     if (!scratch_.empty()) out.push_back(Frame::make(frame_memory_, scratch_, {.messages = messages, .channel = channel}));
     scratch_.clear();
     messages = 0;
   }
   if (scratch_.capacity() > (1u << 20)) scratch_.shrink_to_fit();
+  return total;
 }
 
 void Shard::queue(Session& session, const FramePtr& frame, SlowConsumer policy) {

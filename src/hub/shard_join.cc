@@ -6,6 +6,7 @@ namespace carillon {
 void Shard::start_join(Session& session, SubscribeOptions options, Session::Subscription* existing) {
   if (existing == nullptr) counters_.subscriptions_total.add();
   Session::Subscription& subscription = existing == nullptr ? add_member(session, options.selector) : *existing;
+  subscription.granted = subscription.granted || options.granted;
   cover_joins(session, subscription);
   subscription.answered = subscription.recovered = false;
   Audience& audience = *subscription.audience;
@@ -216,8 +217,8 @@ void Shard::answer_join(Session& session, Join& join) {
     for (std::size_t from = 0; from < publications.size();) {
       std::size_t to = from + 1;
       while (to < publications.size() && publications[to]->channel == publications[from]->channel) ++to;
-      encode_run(*session.encoding_, std::span(publications).subspan(from, to - from), frames);
-      counters_.deliveries_total.add(to - from);
+      counters_.deliveries_total.add(
+          encode_run(*session.encoding_, std::span(publications).subspan(from, to - from), frames, &session));
       from = to;
     }
   }

@@ -95,9 +95,13 @@ void Shard::queue_streamed(Session& session, Join::Stream& stream) {
       bytes += stream.page[to++]->payload.size() + kAroundPayload;
     }
     FrameRun frames;
-    encode_run(*session.encoding_, std::span(stream.page).subspan(stream.next, to - stream.next), frames);
-    counters_.deliveries_total.add(to - stream.next);
-    stream.last = *stream.page[to - 1]->position;
+    const auto part = std::span(stream.page).subspan(stream.next, to - stream.next);
+    counters_.deliveries_total.add(encode_run(*session.encoding_, part, frames, &session));
+    for (std::size_t i = to; i-- > stream.next;) {
+      if (!stream.page[i]->position) continue;  // What was held may have none.
+      stream.last = *stream.page[i]->position;
+      break;
+    }
     stream.next = to;
     const SessionId id = session.id_;
     for (const FramePtr& frame : frames) {
@@ -177,8 +181,7 @@ void Shard::finish_stream(JoinId join_id) {
   if (newer.empty()) return;
   walking_ = true;
   FrameRun frames;
-  encode_run(*session.encoding_, newer, frames);
-  counters_.deliveries_total.add(newer.size());
+  counters_.deliveries_total.add(encode_run(*session.encoding_, newer, frames, &session));
   for (const FramePtr& frame : frames) {
     if (!still_member(session, *join)) break;
     queue(session, frame, hub_.options().slow_consumer);
@@ -192,15 +195,27 @@ void Shard::hold_for_streams(const Group& group) {
   for (const JoinId id : streams_) {
     Join& join = *joins_.at(id);
     if (join.options.selector.base != channel) continue;
-    find_session(join.session)->delivery_stamp_ = delivery_stamp_;
+    Session& session = *find_session(join.session);
+    session.delivery_stamp_ = delivery_stamp_;
+    const auto is_for_it = [&](const PublicationPtr& publication) {
+      return publication->is_for(session.id_, session.identity());
+    };
+    // What is forgotten here comes by a page, unless no page shows it.
+    const auto lose = [&](std::span<const PublicationPtr> publications) {
+      const auto lost = std::ranges::count_if(
+          publications, [&](const PublicationPtr& publication) { return publication->is_private() && is_for_it(publication); });
+      if (lost > 0) note_gap(session, channel, static_cast<std::uint64_t>(lost));
+    };
     if (join.held.size() + group.publications.size() > Join::kHeldMax) {
+      lose(join.held);
       join.held.clear();
       join.stream->behind = true;
-      if (group.publications.size() > Join::kHeldMax) continue;
     }
-    if (join.stream->behind) continue;
-    std::ranges::copy_if(group.publications, std::back_inserter(join.held),
-                         [&](const PublicationPtr& publication) { return publication->is_for(join.session); });
+    if (join.stream->behind) {
+      lose(group.publications);
+      continue;
+    }
+    std::ranges::copy_if(group.publications, std::back_inserter(join.held), is_for_it);
   }
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +21,14 @@
 
 namespace carillon {
 
+// Pings that keep their own time, whatever the client sends: one at once, then one every `interval`.
+struct WebSocketHeartbeat {
+  Millis interval{0};
+  std::string payload;     // Of the pings; up to 125 bytes.
+  Millis pong_time{0};     // A client that has not answered a ping for so long is told goodbye (1001) and dropped.
+  Millis message_time{0};  // Likewise one that has sent no text message for so long. 0: it may be silent for ever.
+};
+
 struct WebSocketAcceptance {
   std::string subprotocol;            // Chosen among those offered; empty: none.
   std::size_t message_bytes_max = 0;  // 0: the server's limit ([limits] message_bytes).
@@ -27,6 +36,7 @@ struct WebSocketAcceptance {
   // 0: the server's ([websocket]), which drops without a word.
   Millis ping_interval{0};
   Millis idle_time{0};
+  std::optional<WebSocketHeartbeat> heartbeat;  // In place of the two.
 };
 
 struct StreamOptions {

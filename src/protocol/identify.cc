@@ -17,7 +17,7 @@ ShownToken shown_token(const HttpRequest& request, std::string_view token) {
     return {.text = std::string(trim_http_space(shown.substr(kBearer.size())))};
   }
   if (request.query.empty()) return {};
-  for (const char* const name : {"token", "access_token"}) {
+  for (const char* const name : {"token", "access_token", "authentication"}) {
     auto value = request.query_value(name);
     if (value && !value->empty()) return {.text = *std::move(value), .in_query = true};
   }

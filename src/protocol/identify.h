@@ -1,7 +1,8 @@
 // Identify: who is behind a request. The seam between transport's requests and the hub's identities; server/ provides it.
 //
 // A client shows who it is by a token, or by the API key. Where one is looked for, in this order: what the room found by itself
-// (a subprotocol, a header of the protocol's own), `Authorization: Bearer`, the query's `token` or `access_token`. The query is
+// (a subprotocol, a header of the protocol's own), `Authorization: Bearer`, the query's `token`, `access_token` or
+// `authentication`. The query is
 // for those who cannot set headers; it is never logged, and the API key is not taken there.
 #pragma once
 

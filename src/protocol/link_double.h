@@ -70,6 +70,11 @@ class LinkDouble final : public Link {
       inner.encode(publication, message);
       append(out, message);
     }
+    void encode_own(const Publication& publication, std::string& out) const override {
+      std::string message;
+      inner.encode_own(publication, message);
+      append(out, message);
+    }
     void encode_presence(const PresenceUpdate& diff, std::string& out) const override {
       std::string message;
       inner.encode_presence(diff, message);

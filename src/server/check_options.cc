@@ -110,6 +110,10 @@ Result<void> check_limits(const ServerOptions& options) {
   if (options.engine.kind == "log" && options.engine.data_dir.empty()) {
     return refused("engine.data_dir is empty; say where the log is to be, or choose engine.kind \"memory\"");
   }
+  if (options.routes.message_bytes > limits.message_bytes) {
+    return refused(fmt::format("routes.message_bytes ({}) is more than limits.message_bytes ({})",
+                               size_text(options.routes.message_bytes), size_text(limits.message_bytes)));
+  }
   if (options.engine.history_bytes_max < limits.message_bytes) {
     return refused(fmt::format("engine.history_bytes_max ({}) has no room for one message of limits.message_bytes ({})",
                                size_text(options.engine.history_bytes_max), size_text(limits.message_bytes)));
@@ -127,6 +131,10 @@ Result<void> check_times(const ServerOptions& options) {
   if (options.infotainer.ping_interval >= options.infotainer.idle_time) {
     return refused(fmt::format("infotainer.ping_interval ({}) must be shorter than infotainer.idle_time ({})",
                                duration_text(options.infotainer.ping_interval), duration_text(options.infotainer.idle_time)));
+  }
+  if (options.routes.pong_time >= options.routes.ping_interval) {
+    return refused(fmt::format("routes.pong_time ({}) must be shorter than routes.ping_interval ({})",
+                               duration_text(options.routes.pong_time), duration_text(options.routes.ping_interval)));
   }
   if (options.sse.retry_min > options.sse.retry_max) {
     return refused(fmt::format("sse.retry_min ({}) is longer than sse.retry_max ({})", duration_text(options.sse.retry_min),
@@ -191,6 +199,7 @@ Result<void> check_paths(const ServerOptions& options) {
                                   {"Phoenix's long-poll", options.phoenix.path + "/longpoll"},
                                   {"bayeux.path", options.bayeux.path},
                                   {"infotainer.path, with a session behind it,", options.infotainer.path + "/session"},
+                                  {"routes.path", options.routes.path},
                                   {"webhooks.github_path", options.webhooks.github_path},
                                   {"webhooks.gitea_path", options.webhooks.gitea_path}};
   add_further_bayeux_paths(paths, options.bayeux);

@@ -18,6 +18,14 @@ void write_log_metrics(LogEngine& log, MetricsWriter& writer) {
   writer.gauge("carillon_log_memory_bytes", "Bytes of the log's buffers and cache.", stats.memory_bytes);
 }
 
+void write_redis_metrics(Runtime& runtime, MetricsWriter& writer) {
+  const RedisEngineStats stats = runtime.engines().redis()->stats();
+  writer.gauge("carillon_continuity", "Whether this server hears what others publish: 0 while Redis is away.",
+               runtime.hub().continuity() == Continuity::kDegraded ? 0 : 1);
+  writer.gauge("carillon_redis_waiting", "Publishes that Redis has not answered.", stats.waiting);
+  writer.gauge("carillon_redis_waiting_bytes", "Bytes that these hold, about.", stats.waiting_bytes);
+}
+
 }  // namespace
 
 void write_loop_metrics(Runtime& runtime, MetricsWriter& writer) {
@@ -49,6 +57,16 @@ void write_loop_metrics(Runtime& runtime, MetricsWriter& writer) {
                  infotainer.resumed.load(std::memory_order_relaxed));
   writer.counter("carillon_infotainer_unknown_total", "Publications dropped because nobody has made their subscription.",
                  infotainer.unknown.load(std::memory_order_relaxed));
+  const RoutesCommon& routes = runtime.routes();
+  writer.gauge("carillon_routes_connections", "Connections of the routes protocol.",
+               routes.connections.load(std::memory_order_relaxed));
+  writer.gauge("carillon_routes_calls", "Requests of the routes protocol that the program's handlers have not finished.",
+               routes.calls.load(std::memory_order_relaxed));
+  writer.counter("carillon_routes_calls_total", "Requests of the routes protocol given to the program's handlers.",
+                 routes.calls_total.load(std::memory_order_relaxed));
+  writer.counter("carillon_routes_refused_total", "Requests of the routes protocol beyond a limit.",
+                 routes.refused_total.load(std::memory_order_relaxed));
+  if (runtime.engines().redis() != nullptr) write_redis_metrics(runtime, writer);
   if (LogEngine* const log = runtime.engines().log()) write_log_metrics(*log, writer);
 }
 

@@ -85,7 +85,8 @@ EdgeOptions edge_options(const ServerOptions& options, std::size_t connections_p
           .ping_interval = Millis(options.websocket.ping_interval),
           .idle_time = Millis(options.websocket.idle_time),
           .close_time = Millis(options.websocket.close_time),
-          .room_time = std::min(Millis(options.infotainer.ping_interval), Millis(options.infotainer.idle_time)),
+          .room_time = std::min({Millis(options.infotainer.ping_interval), Millis(options.infotainer.idle_time),
+                                 Millis(options.routes.ping_interval), Millis(options.routes.pong_time)}),
           .compression = options.websocket.compression,
           .compress_from = options.websocket.compression_bytes_min};
 }

@@ -10,6 +10,7 @@
 #include "protocol/infotainer/infotainer.h"
 #include "protocol/native/native.h"
 #include "protocol/phoenix/phoenix.h"
+#include "protocol/routes/routes.h"
 #include "protocol/sse/sse.h"
 #include "server/loop_metrics.h"
 #include "server/part_options.h"
@@ -29,6 +30,7 @@ Rooms::Rooms(Runtime& runtime, Loop& loop, Shard& shard, Routes& routes, NodeFor
   open_phoenix(routes, text_options);
   open_bayeux(routes, text_options);
   if (runtime_.options().infotainer.enabled) open_infotainer(routes);
+  open_routes(routes);
   open_api(routes, text_options);
   open_health(routes);
   open_webhooks(routes);
@@ -91,6 +93,11 @@ void Rooms::open_infotainer(Routes& routes) {
   infotainer_->add_routes(routes);
 }
 
+void Rooms::open_routes(Routes& routes) {
+  routes_ = std::make_unique<RoutesRoom>(shard_, identify(), runtime_.routes());
+  routes_->add_routes(routes);
+}
+
 void Rooms::open_api(Routes& routes, const ChannelTextOptions& text_options) {
   const ServerOptions& options = runtime_.options();
   ApiOptions api{.path = options.http.api_path,
@@ -106,7 +113,8 @@ void Rooms::open_api(Routes& routes, const ChannelTextOptions& text_options) {
                  .protocols = {{"native", options.native.path},
                                {"sse", options.sse.path},
                                {"phoenix", options.phoenix.path},
-                               {"bayeux", options.bayeux.path}},
+                               {"bayeux", options.bayeux.path},
+                               {"routes", options.routes.path}},
                  .limits = options.limits};
   if (options.infotainer.enabled) facts.protocols.emplace_back("infotainer", options.infotainer.path);
   const ApiTopics topics{

@@ -21,6 +21,7 @@ class HealthRoom;
 class InfotainerRoom;
 class NativeRoom;
 class PhoenixRoom;
+class RoutesRoom;
 class Runtime;
 class SseRoom;
 class StartPage;
@@ -38,6 +39,7 @@ class Rooms {
   void open_phoenix(Routes& routes, const ChannelTextOptions& text_options);
   void open_bayeux(Routes& routes, const ChannelTextOptions& text_options);
   void open_infotainer(Routes& routes);
+  void open_routes(Routes& routes);
   void open_api(Routes& routes, const ChannelTextOptions& text_options);
   void open_health(Routes& routes);
   void open_webhooks(Routes& routes);
@@ -53,6 +55,7 @@ class Rooms {
   std::unique_ptr<PhoenixRoom> phoenix_;
   std::unique_ptr<BayeuxRoom> bayeux_;
   std::unique_ptr<InfotainerRoom> infotainer_;
+  std::unique_ptr<RoutesRoom> routes_;
   std::unique_ptr<ApiRoom> api_;
   std::unique_ptr<HealthRoom> health_;
   std::unique_ptr<WebhookReceiver> webhooks_;

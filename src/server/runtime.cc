@@ -41,11 +41,12 @@ Runtime::Lane::~Lane() {
   if (thread.joinable()) thread.join();
 }
 
-Runtime::Runtime(const ServerOptions& options, BayeuxHooks hooks)
+Runtime::Runtime(const ServerOptions& options, BayeuxHooks bayeux, RouteHooks routes)
     : options_(options),
       rules_(options.channels),
       policy_(rules_),
-      bayeux_hooks_(std::move(hooks)),
+      bayeux_hooks_(std::move(bayeux)),
+      route_hooks_(std::move(routes)),
       started_ms_(clock_.unix_ms()) {
   edge_shared_.options = edge_options(options, possible_connections());
 }
@@ -61,11 +62,13 @@ Runtime::~Runtime() {
   for (const auto& lane : lanes_) lane->rooms.reset();
 }
 
-Result<std::unique_ptr<Runtime>> Runtime::start(const ServerOptions& options, Reach reach, BayeuxHooks hooks) {
+Result<std::unique_ptr<Runtime>> Runtime::start(const ServerOptions& options, Reach reach, BayeuxHooks bayeux,
+                                                RouteHooks routes) {
   if (Result<void> checked = check_options(options); !checked) return checked.error();
-  if (Result<void> checked = check_bayeux_hooks(hooks, options.bayeux); !checked) return checked.error();
+  if (Result<void> checked = check_bayeux_hooks(bayeux, options.bayeux); !checked) return checked.error();
+  if (Result<void> checked = check_route_hooks(routes); !checked) return checked.error();
   set_log_level(options.log_level);
-  std::unique_ptr<Runtime> runtime(new Runtime(options, std::move(hooks)));
+  std::unique_ptr<Runtime> runtime(new Runtime(options, std::move(bayeux), std::move(routes)));
   if (Result<void> opened = runtime->open(reach); !opened) return opened.error();
   return runtime;
 }
@@ -96,6 +99,7 @@ Result<void> Runtime::open(Reach reach) {
   make_hub();
   loop_count_ = listening.sockets.size();
   bayeux_ = std::make_unique<BayeuxCommon>(options_.bayeux, std::move(bayeux_hooks_), loop_count_);
+  make_routes();
   for (FileDescriptor& socket : listening.sockets) {
     if (Result<void> added = add_lane(std::move(socket)); !added) return added;
   }
@@ -120,6 +124,24 @@ void Runtime::make_hub() {
       options_.infotainer,
       InfotainerCommon::Parts{
           .state = engine.state(), .clock = clock_, .durable = *durable_subscriptions_, .topics = *topics_, .random = random_});
+}
+
+void Runtime::make_routes() {
+  route_backend_ = std::make_shared<RouteBackend>(*hub_, engines_->engine().state(), clock_, options_.limits.message_bytes);
+  RoutesCommon::Parts parts{.state = engines_->engine().state(),
+                            .clock = clock_,
+                            .message_bytes_max = options_.limits.message_bytes,
+                            .presence_list_max = options_.presence.list_max,
+                            .presence_period = options_.presence.period,
+                            .launch = [](RoutesJobPtr) { return false; }};
+  const bool has_handlers =
+      std::ranges::any_of(route_hooks_.routes, [](const RouteEntry& entry) { return entry.handle || entry.pure; });
+  if (has_handlers) {
+    route_workers_ = std::make_unique<WorkerPool>(options_.routes.workers, options_.routes.calls_waiting);
+    parts.launch = route_launcher(
+        *route_workers_, [this] { return routes_->door; }, route_backend_);
+  }
+  routes_ = std::make_unique<RoutesCommon>(options_.routes, std::move(route_hooks_), std::move(parts));
 }
 
 Result<void> Runtime::add_lane(FileDescriptor socket) {
@@ -216,6 +238,8 @@ void Runtime::stop() {
   lanes_.front()->loop->post([this] { expire_timer_->cancel(); });
   for (const auto& lane : lanes_) lane->loop->stop();
   for (const auto& lane : lanes_) lane->thread.join();
+  if (route_workers_ != nullptr) route_workers_->stop();
+  route_backend_->close();
   engines_->stop();
   bayeux_->events.close();  // Behind the ends of the last sessions.
   if (!address_.text.empty()) log_info("stopped");

@@ -24,8 +24,11 @@
 #include "protocol/bayeux/bayeux_common.h"
 #include "protocol/infotainer/infotainer_common.h"
 #include "protocol/phoenix/phoenix_polls.h"
+#include "protocol/routes/routes_common.h"
 #include "server/channel_policy.h"
 #include "server/engines.h"
+#include "server/route_handle.h"
+#include "server/worker_pool.h"
 #include "transport/edge.h"
 #include "transport/node_forwarder.h"
 
@@ -37,7 +40,8 @@ class Runtime {
  public:
   enum class Reach { kListening, kLocalOnly };  // Local only: one loop, no sockets, no rooms.
 
-  static Result<std::unique_ptr<Runtime>> start(const ServerOptions& options, Reach reach, BayeuxHooks hooks = {});
+  static Result<std::unique_ptr<Runtime>> start(const ServerOptions& options, Reach reach, BayeuxHooks bayeux = {},
+                                                RouteHooks routes = {});
   ~Runtime();
 
   // Graceful; blocks. Idempotent.
@@ -55,6 +59,8 @@ class Runtime {
   const Origins& origins() const { return edge_shared_.origins; }
   PhoenixSiblings& phoenix_siblings() { return phoenix_siblings_; }
   BayeuxCommon& bayeux() { return *bayeux_; }
+  RoutesCommon& routes() { return *routes_; }
+  const std::shared_ptr<RouteBackend>& route_backend() const { return route_backend_; }
   InfotainerCommon& infotainer() { return *infotainer_; }
   DurableSubscriptions& durable_subscriptions() { return *durable_subscriptions_; }
   TopicDirectory& topics() { return *topics_; }
@@ -89,10 +95,11 @@ class Runtime {
     ~Lane();
   };
 
-  Runtime(const ServerOptions& options, BayeuxHooks hooks);
+  Runtime(const ServerOptions& options, BayeuxHooks bayeux, RouteHooks routes);
 
   Result<void> open(Reach reach);
   void make_hub();
+  void make_routes();
   Result<void> add_lane(FileDescriptor socket);
   void say_how_safe() const;
   void expire();
@@ -116,6 +123,10 @@ class Runtime {
   std::unique_ptr<InfotainerCommon> infotainer_;  // Likewise.
   BayeuxHooks bayeux_hooks_;                      // Until the common part is made.
   std::unique_ptr<BayeuxCommon> bayeux_;
+  RouteHooks route_hooks_;  // Likewise.
+  std::shared_ptr<RouteBackend> route_backend_;
+  std::unique_ptr<RoutesCommon> routes_;
+  std::unique_ptr<WorkerPool> route_workers_;  // Null where no handler is to be called.
   std::unique_ptr<CallbackTimer> expire_timer_;
   std::size_t loop_count_ = 1;
   const std::int64_t started_ms_;

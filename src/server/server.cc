@@ -2,6 +2,7 @@
 
 #include "server/bayeux_handle.h"
 #include "server/local_hub_parts.h"
+#include "server/route_handle.h"
 #include "server/runtime.h"
 
 namespace carillon {
@@ -9,12 +10,17 @@ namespace carillon {
 class Server::Parts {
  public:
   explicit Parts(std::unique_ptr<Runtime> started)
-      : runtime(std::move(started)), address(runtime->address()), hub(open_hub(*runtime)), bayeux(open_bayeux(*runtime)) {}
+      : runtime(std::move(started)),
+        address(runtime->address()),
+        hub(open_hub(*runtime)),
+        bayeux(open_bayeux(*runtime)),
+        routes(std::make_unique<RouteHub::Parts>(*runtime)) {}
 
   std::unique_ptr<Runtime> runtime;
   const std::string address;
   const std::unique_ptr<LocalHub> hub;
   const std::unique_ptr<Bayeux> bayeux;
+  RouteHub routes;
 
  private:
   static std::unique_ptr<LocalHub> open_hub(Runtime& runtime) {
@@ -25,8 +31,9 @@ class Server::Parts {
   }
 };
 
-Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, BayeuxHooks hooks) {
-  Result<std::unique_ptr<Runtime>> runtime = Runtime::start(options, Runtime::Reach::kListening, std::move(hooks));
+Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, BayeuxHooks bayeux, RouteHooks routes) {
+  Result<std::unique_ptr<Runtime>> runtime =
+      Runtime::start(options, Runtime::Reach::kListening, std::move(bayeux), std::move(routes));
   if (!runtime) return runtime.error();
   return std::unique_ptr<Server>(new Server(std::make_unique<Parts>(*std::move(runtime))));
 }
@@ -46,6 +53,10 @@ LocalHub& Server::hub() {
 
 Bayeux& Server::bayeux() {
   return *parts_->bayeux;
+}
+
+RouteHub& Server::routes() {
+  return parts_->routes;
 }
 
 void Server::stop() {

@@ -655,6 +655,40 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
                   {"infotainer", "idle_time",
                    "One of these clients that is silent for this long is told so (close code 1001) and dropped."}),
 
+      text<S>(FIELD(routes.path), path,
+              {"routes", "path", "Where clients of routes and events connect, with or without a slash behind it."}),
+      flag<S>(FIELD(routes.require_token),
+              {"routes", "require_token",
+               "Refuse (401) clients that show neither a token nor the API key, also where `auth.require_token` lets them in "
+               "elsewhere."}),
+      duration<S>(FIELD(routes.ping_interval), {Milliseconds(100), minutes(10)},
+                  {"routes", "ping_interval",
+                   "How often a client is pinged, whatever it sends; the first time when it has connected."}),
+      duration<S>(FIELD(routes.pong_time), {Milliseconds(100), minutes(10)},
+                  {"routes", "pong_time",
+                   "A client that has not answered a ping for so long is told goodbye (close code 1001) and dropped."}),
+      duration<S>(
+          FIELD(routes.idle_time), {Milliseconds(0), days(1)},
+          {"routes", "idle_time",
+           "A client that has sent no request for so long is told goodbye (1001); pongs do not count. `0s`: it may look "
+           "on in silence for as long as it answers pings."}),
+      size<S>(FIELD(routes.message_bytes), {0, kGiB},
+              {"routes", "message_bytes",
+               "One message from a client; a larger one closes the connection with 1009. 0: `limits.message_bytes`."}),
+      count<S>(FIELD(routes.requests_per_second), {0, 1'000'000},
+               {"routes", "requests_per_second",
+                "Requests of one connection; beyond it they are answered with an error. What one second allows may come at "
+                "once. 0: any number."}),
+      count<S>(
+          FIELD(routes.calls_per_connection), {1, 100'000},
+          {"routes", "calls_per_connection",
+           "Requests of one connection that the program's handlers have not finished; one more is answered with an error."}),
+      count<S>(FIELD(routes.workers), {1, 1024},
+               {"routes", "workers", "Threads on which the program's handlers are called; without handlers there are none."}),
+      count<S>(
+          FIELD(routes.calls_waiting), {1, 1'000'000},
+          {"routes", "calls_waiting", "Requests that may wait for one of these threads; one more is answered with an error."}),
+
       duration<S>(FIELD(presence.period), {Milliseconds(0), minutes(1)},
                   {"presence", "period",
                    "Who came and went in a channel is gathered for so long and then told at once. `0s`: within the turn of the "

@@ -12,11 +12,10 @@ class FramedEncodings::Framed final : public Encoding {
   bool is(const Encoding& inner, Framing framing) const { return &inner_ == &inner && framing_ == framing; }
 
   void encode(const Publication& publication, std::string& out) const override {
-    Framing framing = framing_;
-    if (framing.kind == Framing::Kind::kWebSocketText && inner_.is_binary(publication)) {
-      framing.kind = Framing::Kind::kWebSocketBinary;
-    }
-    append(out, framing, [&](std::string& message) { inner_.encode(publication, message); });
+    append(out, framing_of(publication), [&](std::string& message) { inner_.encode(publication, message); });
+  }
+  void encode_own(const Publication& publication, std::string& out) const override {
+    append(out, framing_of(publication), [&](std::string& message) { inner_.encode_own(publication, message); });
   }
   void encode_presence(const PresenceUpdate& diff, std::string& out) const override {
     append(out, framing_, [&](std::string& message) { inner_.encode_presence(diff, message); });
@@ -26,6 +25,13 @@ class FramedEncodings::Framed final : public Encoding {
   }
 
  private:
+  Framing framing_of(const Publication& publication) const {
+    Framing framing = framing_;
+    if (framing.kind == Framing::Kind::kWebSocketText && inner_.is_binary(publication)) {
+      framing.kind = Framing::Kind::kWebSocketBinary;
+    }
+    return framing;
+  }
   template <class Encode>
   void append(std::string& out, Framing framing, Encode encode) const {
     if (framing.kind == Framing::Kind::kPlain) return encode(out);

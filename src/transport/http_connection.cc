@@ -355,7 +355,8 @@ void HttpConnection::accept_websocket(WebSocketAcceptance acceptance, OpenDialog
                                     .message_bytes_max = acceptance.message_bytes_max == 0 ? edge_.options().message_bytes_max
                                                                                            : acceptance.message_bytes_max,
                                     .ping_interval = acceptance.ping_interval,
-                                    .idle_time = acceptance.idle_time});
+                                    .idle_time = acceptance.idle_time,
+                                    .heartbeat = std::move(acceptance.heartbeat)});
   WebSocketConnection& websocket = *made;
   state_ = State::kHandedOver;
   edge_.replace(*this, std::move(made));

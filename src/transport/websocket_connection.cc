@@ -29,11 +29,16 @@ class WebSocketConnection::DecoderSink final : public WebSocketDecoder::Sink {
 
   void on_message(WebSocketOpcode opcode, std::string_view message) override {
     if (connection_.state_ != State::kOpen) return;
+    if (connection_.heartbeat_ != nullptr && opcode == WebSocketOpcode::kText) {
+      connection_.heartbeat_->message_at = connection_.edge_.deciseconds();
+    }
     connection_.dialog_->on_message(message, opcode == WebSocketOpcode::kText ? MessageKind::kText : MessageKind::kBinary);
     if (connection_.state_ == State::kGone) connection_.decoder_.stop();
   }
   void on_ping(std::string_view payload) override { connection_.on_ping(payload); }
-  void on_pong(std::string_view) override {}
+  void on_pong(std::string_view) override {
+    if (connection_.heartbeat_ != nullptr) connection_.heartbeat_->answered = true;
+  }
   void on_close(std::optional<std::uint16_t> code, std::string_view) override {
     connection_.on_peer_close(code.value_or(kCloseNoStatus));
   }
@@ -51,6 +56,7 @@ WebSocketConnection::WebSocketConnection(Edge& edge, std::unique_ptr<Stream> str
       ping_interval_(in_deciseconds(settings.ping_interval)),
       idle_time_(in_deciseconds(settings.idle_time)),
       window_bits_(settings.window_bits) {
+  if (settings.heartbeat) heartbeat_ = std::make_unique<Heartbeat>(*std::move(settings.heartbeat));
   stream_->set_handler(*this);
   edge_.counters().websockets.add();
 }
@@ -66,6 +72,9 @@ void WebSocketConnection::open(OpenDialog open, std::string_view handshake) {
   CHECK(dialog_ != nullptr);
   dialog_->outbox().push_urgent(control_frame(handshake));
   flush();
+  if (heartbeat_ == nullptr || state_ != State::kOpen) return;
+  heartbeat_->message_at = edge_.deciseconds();
+  beat(heartbeat_->message_at);
 }
 
 const Encoding& WebSocketConnection::framed(const Encoding& inner, MessageKind kind) {
@@ -164,6 +173,7 @@ void WebSocketConnection::flush() {
 
 void WebSocketConnection::on_writable() {
   blocked_since_ = 0;
+  if (heartbeat_ != nullptr) heartbeat_->pinged_at = edge_.deciseconds();  // Until now the ping may have waited here.
   if (state_ == State::kOpen) {
     if (const auto ping = std::move(latest_ping_)) queue_pong(*ping);
     dialog_->on_room();
@@ -190,13 +200,37 @@ void WebSocketConnection::on_sweep(Millis) {
     if (has_passed(now, heard_at_, options.close_time)) finish();
     return;
   }
+  if (heartbeat_ != nullptr) return beat(now);
   if (has_passed(now, heard_at_, idle_time())) return on_silence();
   if (pinged_ || !has_passed(now, heard_at_, ping_interval())) return;
   pinged_ = true;
+  ping({});
+}
+
+void WebSocketConnection::ping(std::string_view payload) {
   std::string bytes;
-  append_frame(bytes, WebSocketOpcode::kPing, {});
+  append_frame(bytes, WebSocketOpcode::kPing, payload);
   dialog_->outbox().push_urgent(control_frame(bytes));
   flush();
+}
+
+// Who takes nothing is the stall time's.
+void WebSocketConnection::beat(std::uint32_t now) {
+  Heartbeat& heart = *heartbeat_;
+  const WebSocketHeartbeat& wanted = heart.wanted;
+  const auto goodbye = [this](std::string_view reason) {
+    edge_.counters().timeouts_total.add();
+    close(kCloseGoingAway, reason);
+  };
+  if (wanted.message_time.count() > 0 && has_passed(now, heart.message_at, wanted.message_time)) {
+    return goodbye("no message came for too long");
+  }
+  if (blocked_since_ != 0) return;
+  if (!heart.answered && has_passed(now, heart.pinged_at, wanted.pong_time)) return goodbye("a ping was not answered");
+  if (heart.pinged_at != 0 && !has_passed(now, heart.pinged_at, wanted.interval)) return;
+  heart.pinged_at = now;
+  heart.answered = false;
+  ping(wanted.payload);
 }
 
 Millis WebSocketConnection::ping_interval() const {

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "protocol/dialog.h"
+#include "protocol/exchange.h"
 #include "transport/connection.h"
 #include "transport/edge.h"
 #include "wire/websocket/websocket_decoder.h"
@@ -20,6 +22,7 @@ class WebSocketConnection final : public Connection, public StreamHandler, publi
     std::size_t message_bytes_max = 0;
     Millis ping_interval{0};  // 0: the edge's. Both kept in tenths of seconds, in 16 bits.
     Millis idle_time{0};
+    std::optional<WebSocketHeartbeat> heartbeat;
   };
 
   WebSocketConnection(Edge& edge, std::unique_ptr<Stream> stream, Settings settings);
@@ -47,6 +50,13 @@ class WebSocketConnection final : public Connection, public StreamHandler, publi
     kGone,
   };
   class DecoderSink;
+  struct Heartbeat {
+    explicit Heartbeat(WebSocketHeartbeat asked) : wanted(std::move(asked)) {}
+    const WebSocketHeartbeat wanted;
+    std::uint32_t pinged_at = 0;   // In deciseconds, as below.
+    std::uint32_t message_at = 0;  // The last text message.
+    bool answered = true;
+  };
 
   void on_bytes(std::span<char> bytes) override;
   void on_end() override { finish(); }
@@ -58,6 +68,8 @@ class WebSocketConnection final : public Connection, public StreamHandler, publi
   Millis ping_interval() const;
   Millis idle_time() const;
   void on_silence();
+  void beat(std::uint32_t now);
+  void ping(std::string_view payload);
   void fail(std::uint16_t code, std::string_view reason);
   void queue_close(std::uint16_t code, std::string_view reason);
   void queue_pong(std::string_view payload);
@@ -67,6 +79,7 @@ class WebSocketConnection final : public Connection, public StreamHandler, publi
   Edge& edge_;
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<Dialog> dialog_;
+  std::unique_ptr<Heartbeat> heartbeat_;      // Null: the edge's way of finding out who is gone.
   std::unique_ptr<std::string> latest_ping_;  // Came while the outbox was blocked; the only one answered (RFC 6455, 5.5.3).
   WebSocketDecoder decoder_;
   // Times in deciseconds of the loop's clock, in 32 bits to keep an idle connection small.

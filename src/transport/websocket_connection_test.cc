@@ -332,6 +332,47 @@ TEST_F(WebSocketConnectionTest, ARoomMayAskSoonerAndSaysGoodbyeToTheSilent) {
   EXPECT_TRUE(silent->freed);
 }
 
+TEST_F(WebSocketConnectionTest, ARoomsHeartbeatBeginsAtOnceAndGoesByPongsAndByTextsAlone) {
+  EdgeWorld other({.room_time = Millis{5'000}});
+  other.edge->router().add("GET", "/beat", [&](ExchangePtr exchange) {
+    exchange->accept_websocket(
+        {.heartbeat =
+             WebSocketHeartbeat{
+                 .interval = Millis{15'000}, .payload = "\x01", .pong_time = Millis{5'000}, .message_time = Millis{60'000}}},
+        [&](Link& link) { return other.make_dialog(link); });
+  });
+  const auto connect = [&] {
+    std::string request = EdgeWorld::handshake();
+    request.replace(5, 2, "beat");
+    auto made = other.connect();
+    made->send(request);
+    other.loop.settle();
+    return made;
+  };
+  const auto quiet = connect();
+  EXPECT_TRUE(quiet->received().ends_with(std::string("\r\n\r\n\x89\x01\x01")));
+  for (int second = 0; second < 58; ++second) {
+    quiet->send(masked(WebSocketOpcode::kPong, "\x01"));  // Also unasked for: what counts is that it is there.
+    other.loop.advance(Millis{1'000});
+  }
+  const std::string heard = quiet->received();
+  EXPECT_EQ(std::ranges::count(heard, '\x89'), 3) << "a ping every 15 s, and what the sweep adds";
+  for (int second = 0; second < 6; ++second) {
+    quiet->send(masked(WebSocketOpcode::kPong, "\x01"));
+    other.loop.advance(Millis{1'000});
+  }
+  EXPECT_THAT(frames_of(quiet->received()), testing::Contains("close 1001 no message came for too long"));
+
+  const auto dead = connect();
+  dead->received();
+  dead->send(text("alive"));
+  other.loop.advance(Millis{4'500});
+  EXPECT_THAT(frames_of(dead->received()), IsEmpty());
+  dead->send(text("but no pong"));
+  other.loop.advance(Millis{2'500});
+  EXPECT_THAT(frames_of(dead->received()), ElementsAre("close 1001 a ping was not answered"));
+}
+
 TEST_F(WebSocketConnectionTest, AnyByteIsASignOfLife) {
   const std::string slow = text("a slow message");
   for (const char c : slow) {

@@ -267,7 +267,10 @@ def test_a_channel_is_closed_on_all_nodes(nodes, room):
 
 def enter(node, channel, user):
     client = Client(node, f"?user={user}")
-    client.subscribe(channel, presence={"watch": False})
+    client.say({"type": "subscribe", "channel": channel, "presence": {"watch": False}})
+    while (answer := client.hear())["type"] == "continuity":
+        pass
+    assert answer["type"] == "subscribed", answer
     return client
 
 

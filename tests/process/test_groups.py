@@ -1,5 +1,6 @@
 """Queue groups: members share a channel's publications, each is handled by one of them; over WebSocket, HTTP, and `carillon sub`."""
 import collections
+import itertools
 import json
 import random
 import signal
@@ -9,8 +10,10 @@ import time
 import pytest
 
 from carillon_process import wait_until
+from redis_processes import RedisServer
 from talking import Client
 
+prefixes = itertools.count(1)
 KEPT = '[[channels]]\nmatch = "**"\nhistory_count = 100000\n'
 
 
@@ -21,9 +24,20 @@ def config(tmp_path_factory):
     return str(file)
 
 
-@pytest.fixture
-def server(start, config):
-    return start("--config", config, "--loops", "3")
+@pytest.fixture(scope="module")
+def redis():
+    running = RedisServer()
+    yield running
+    running.end()
+
+
+@pytest.fixture(params=["alone", "of several"])
+def server(request, start, config):
+    """One whose groups are its own, and one that would share them with other nodes: clients see no difference."""
+    if request.param == "alone":
+        return start("--config", config, "--loops", "3")
+    prefix = f"groups{next(prefixes)}:"
+    return start("--config", config, "--loops", "3", "--set", f"redis.prefix={prefix}", redis=request.getfixturevalue("redis").url)
 
 
 class Worker(Client):

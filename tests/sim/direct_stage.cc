@@ -22,6 +22,10 @@ class SeparatedEncoding final : public Encoding {
     }
     out += kMessageEnd;
   }
+  void encode_own(const Publication& publication, std::string& out) const override {
+    inner_.encode_own(publication, out);
+    out += kMessageEnd;
+  }
   void encode_presence(const PresenceUpdate& diff, std::string& out) const override {
     inner_.encode_presence(diff, out);
     if (!out.empty()) out += kMessageEnd;

@@ -44,6 +44,7 @@ SimRooms::SimRooms(SimCore& core, Shard& shard, Routes& routes)
                .text_options = {.refuse_unknown_types = core.options.native.refuse_unknown_types},
                .message_bytes_max = core.options.limits.message_bytes,
                .common = core.bayeux}),
+      routes_(shard, identify(), core.routes),
       api_(core.hub, shard.loop(), access_, identify(),
            {.directory = core.topics, .subscriptions = core.durable_subscriptions, .random = core.random},
            api_options(core.options), {.version = CARILLON_VERSION, .limits = core.options.limits}) {
@@ -51,6 +52,7 @@ SimRooms::SimRooms(SimCore& core, Shard& shard, Routes& routes)
   sse_.add_routes(routes);
   phoenix_.add_routes(routes);
   bayeux_.add_routes(routes);
+  routes_.add_routes(routes);
   api_.add_routes(routes);
 }
 
@@ -82,7 +84,14 @@ SimCore::SimCore(SimWorld& world, const ServerOptions& server_options, std::size
       hub(log == nullptr ? static_cast<Engine&>(memory) : *log, world.clock(), policy, hub_options(options, rules)),
       durable_subscriptions(hub.engine().state(), world.clock(), {}),
       topics(hub, durable_subscriptions, topic_change_json),
-      bayeux(options.bayeux, {}, loops) {}
+      bayeux(options.bayeux, {}, loops),
+      routes(options.routes, {},
+             {.state = hub.engine().state(),
+              .clock = world.clock(),
+              .message_bytes_max = options.limits.message_bytes,
+              .presence_list_max = options.presence.list_max,
+              .presence_period = options.presence.period,
+              .launch = [](RoutesJobPtr) { return false; }}) {}
 
 SimServer::SimServer(SimWorld& world, const ServerOptions& options, std::size_t loops)
     : world_(world), core_(world, options, loops) {

@@ -16,6 +16,7 @@
 #include "protocol/bayeux/bayeux.h"
 #include "protocol/native/native.h"
 #include "protocol/phoenix/phoenix.h"
+#include "protocol/routes/routes.h"
 #include "protocol/sse/sse.h"
 #include "server/channel_policy.h"
 #include "server/identifier.h"
@@ -40,6 +41,7 @@ struct SimCore {
   TopicDirectory topics;
   PhoenixSiblings phoenix_siblings;
   BayeuxCommon bayeux;
+  RoutesCommon routes;
 };
 
 // The protocols and the HTTP API on one loop. Everybody is trusted, as on a machine of one's own, unless the options have
@@ -57,6 +59,7 @@ class SimRooms {
   SseRoom sse_;
   PhoenixRoom phoenix_;
   BayeuxRoom bayeux_;
+  RoutesRoom routes_;
   ApiRoom api_;
 };
 

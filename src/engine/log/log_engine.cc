@@ -57,7 +57,7 @@ void LogEngine::set_events(EngineEvents& events) {
 
 void LogEngine::publish(Draft draft, UniqueFunction<void(Result<Receipt>)> done) {
   const HistoryRule rule = options_.rule_for(draft.channel);
-  if (rule.count_max == 0) return passing_.publish(std::move(draft), std::move(done));
+  if (rule.count_max == 0 || is_private(draft.deliver_to)) return passing_.publish(std::move(draft), std::move(done));
   const std::size_t bytes = waiting_bytes(draft);
   add_work(LogPublish{std::move(draft), rule, std::move(done)}, bytes);
 }

@@ -14,6 +14,7 @@ constexpr std::uint8_t kTrusted = 8;
 constexpr std::uint8_t kVerified = 16;
 constexpr std::uint8_t kIdentified = 32;
 constexpr std::uint8_t kTagged = 64;
+constexpr std::uint8_t kToOtherUsers = 128;
 
 void append_u64(std::string& out, std::uint64_t value) {
   char bytes[8];
@@ -88,7 +89,8 @@ class Reader {
 
 std::uint8_t flags_of(const Publication& publication) {
   std::uint8_t flags = static_cast<std::uint8_t>(publication.format);
-  if (publication.to_others) flags |= kToOthers;
+  if (publication.deliver_to == DeliverTo::kOtherSessions) flags |= kToOthers;
+  if (publication.deliver_to == DeliverTo::kOtherUsers) flags |= kToOtherUsers;
   if (!publication.tags.empty()) flags |= kTagged;
   if (publication.identity == nullptr) return flags;
   flags |= kIdentified;
@@ -155,7 +157,8 @@ PublicationPtr read_publication(std::string_view record, std::string_view channe
   publication->event = reader.text();
   publication->payload = Bytes::copy_of(reader.text());
   publication->format = static_cast<PayloadFormat>(flags & 3);
-  publication->to_others = this_run && (flags & kToOthers) != 0;
+  if (this_run && (flags & kToOthers) != 0) publication->deliver_to = DeliverTo::kOtherSessions;
+  if ((flags & kToOtherUsers) != 0) publication->deliver_to = DeliverTo::kOtherUsers;
   if ((flags & kIdentified) != 0) {
     publication->identity = std::make_shared<const Identity>(
         Identity{.user = std::string(reader.text()), .trusted = (flags & kTrusted) != 0, .verified = (flags & kVerified) != 0});

@@ -20,7 +20,7 @@ PublicationPtr sample() {
   publication->format = PayloadFormat::kCbor;
   publication->identity = std::make_shared<const Identity>(Identity{.user = "alice", .verified = true});
   publication->publisher_session = 5;
-  publication->to_others = true;
+  publication->deliver_to = DeliverTo::kOtherSessions;
   publication->tags = {{"from", "here"}, {"", "x"}};
   return PublicationPtr(publication.release());
 }
@@ -46,14 +46,25 @@ TEST(LogRecord, APublicationComesBackWhole) {
   EXPECT_EQ(read->identity->user, "alice");
   EXPECT_TRUE(read->identity->verified);
   EXPECT_FALSE(read->identity->trusted);
-  EXPECT_FALSE(read->is_for(5));
+  EXPECT_FALSE(read->is_for(5, {}));
   EXPECT_EQ(read->tags, written->tags);
 }
 
 TEST(LogRecord, ASessionOfAnEarlierRunIsNobody) {
   const PublicationPtr read = read_publication(record_of(*sample()), "room:42", {.epoch = 9, .offset = 3}, kRun + 1);
   ASSERT_NE(read, nullptr);
-  EXPECT_TRUE(read->is_for(5));
+  EXPECT_TRUE(read->is_for(5, {}));
+}
+
+TEST(LogRecord, AUserOfAnEarlierRunIsTheSame) {
+  Publication publication;
+  publication.event = "e";
+  publication.identity = std::make_shared<const Identity>(Identity{.user = "alice", .verified = true});
+  publication.deliver_to = DeliverTo::kOtherUsers;
+  const PublicationPtr read = read_publication(record_of(publication), "room:42", {.epoch = 9, .offset = 3}, kRun + 1);
+  ASSERT_NE(read, nullptr);
+  EXPECT_FALSE(read->is_for(5, {.user = "alice", .verified = true}));
+  EXPECT_TRUE(read->is_for(5, {.user = "bob", .verified = true}));
 }
 
 TEST(LogRecord, TheHeadSaysTimeAndBytes) {

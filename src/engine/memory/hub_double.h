@@ -82,6 +82,12 @@ class LineEncoding final : public Encoding {
     out += publication.payload.view();
     out += '\n';
   }
+  void encode_own(const Publication& publication, std::string& out) const override {
+    const Position position = publication.position.value_or(Position{});
+    out += publication.channel + ' ' + std::to_string(position.epoch) + ' ' + std::to_string(position.offset) + " own ";
+    out += publication.payload.view();
+    out += '\n';
+  }
   // "channel +key:ref ... -key:ref ...\n" behind a `~`.
   void encode_presence(const PresenceUpdate& diff, std::string& out) const override {
     out += '~' + diff.channel;
@@ -379,7 +385,9 @@ struct World {
     return engine;
   }
 
-  std::unique_ptr<FakeClient> client(unsigned loop = 0) { return std::make_unique<FakeClient>(*shards[loop], encodings[loop]); }
+  std::unique_ptr<FakeClient> client(unsigned loop = 0, IdentityPtr identity = nullptr) {
+    return std::make_unique<FakeClient>(*shards[loop], encodings[loop], std::move(identity));
+  }
 
   // Runs the function in a turn of that loop.
   void in(unsigned loop, std::function<void()> act) {

@@ -71,7 +71,7 @@ Result<Receipt> MemoryEngine::publish_locked(Stripe& stripe, Draft& draft) {
   }
 
   ChannelLog* log = nullptr;
-  if (const HistoryRule rule = options_.rule_for(draft.channel); rule.count_max > 0) {
+  if (const HistoryRule rule = options_.rule_for(draft.channel); rule.count_max > 0 && !is_private(draft.deliver_to)) {
     log = log_for(stripe, draft.channel, rule);
     if (log == nullptr) return Error{ErrorKind::kLimit, "too many channels keep history; try again later or raise the limit"};
   }

@@ -118,6 +118,9 @@ void PresenceFeeds::hand_out(const std::string& channel, Feed& feed, PresenceMes
   feed.version = message.version;
   feed.told = std::max(feed.told + 1, message.version);
   feed.counts = message.counts;
+  for (const PresenceRecord& record : message.joins) {
+    seen_(channel, node_of_member(record.meta.client_id), record.incarnation);
+  }
   tell(channel, feed, message.joins, message.leaves);
 }
 

@@ -35,7 +35,7 @@ namespace carillon {
 class PresenceFeeds final : private RedisSubscriber {
  public:
   using StateAnswer = RedisAnswer<PresenceStatePtr>;
-  // Hears under which leases the members of a channel are that was read.
+  // Hears under which leases members are that were read or came.
   using Seen = std::function<void(const std::string& channel, std::string_view node, std::uint64_t incarnation)>;
 
   PresenceFeeds(Loop& loop, RedisClient& client, const RedisKeys& keys, Seen seen);

@@ -49,20 +49,40 @@ void PresenceRemoval::run(std::string_view channel, std::string_view lease, Redi
 }
 
 void PresenceRemoval::suspect(std::string channel, std::string lease) {
+  if (living_.contains(lease)) return;
   suspects_.push_back({.channel = std::move(channel), .lease = std::move(lease)});
-  if (suspects_.size() == 1) ask_living();
+  try_again();
+}
+
+void PresenceRemoval::doubt() {
+  ++doubts_;
+  living_.clear();
 }
 
 // What was written before the question under a lease that the answer does not name, is left over: leases are never taken up
 // again.
-void PresenceRemoval::ask_living() {
-  nodes_.living(guard_.wrap([this](const Result<std::vector<std::string>>& living) {
-    const std::vector<Suspect> suspects = std::exchange(suspects_, {});
-    if (!living) return;
-    for (const Suspect& one : suspects) {
-      if (std::find(living->begin(), living->end(), one.lease) != living->end()) continue;
-      run(one.channel, one.lease, [](const Result<RespValue>&) {});
+void PresenceRemoval::try_again() {
+  if (asking_ || suspects_.empty()) return;
+  asking_ = true;
+  nodes_.living(guard_.wrap([this, doubts = doubts_, count = suspects_.size()](const Result<std::vector<std::string>>& living) {
+    asking_ = false;
+    if (!living) return;  // Asked again with the next suspect or lease.
+    if (doubts != doubts_) return try_again();
+    std::vector<Suspect> suspects(suspects_.begin(), suspects_.begin() + static_cast<std::ptrdiff_t>(count));
+    suspects_.erase(suspects_.begin(), suspects_.begin() + static_cast<std::ptrdiff_t>(count));
+    living_ = {living->begin(), living->end()};
+    for (Suspect& one : suspects) {
+      if (!living_.contains(one.lease)) remove_from(std::move(one));
     }
+    try_again();
+  }));
+}
+
+void PresenceRemoval::remove_from(Suspect suspect) {
+  const std::string channel = suspect.channel;
+  const std::string lease = suspect.lease;
+  run(channel, lease, guard_.wrap([this, suspect = std::move(suspect)](const Result<RespValue>& reply) {
+    if (redis_failure(reply)) suspects_.push_back(suspect);
   }));
 }
 

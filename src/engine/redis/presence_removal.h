@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +23,13 @@ class PresenceRemoval {
 
   // All that is left under the lease, which is over; it is forgotten then.
   void remove(const std::string& lease);
-  // Members of this lease are in the channel: unless it lives, they are removed.
+  // Members of this lease are in the channel: unless it lives, they are removed. A Redis that came back empty may be told of
+  // members before it knows their node's lease, and the node may die between.
   void suspect(std::string channel, std::string lease);
+  // What was known of leases is doubtful: Redis was away.
+  void doubt();
+  // Asks again what had no answer.
+  void try_again();
 
  private:
   struct Work {
@@ -34,21 +39,24 @@ class PresenceRemoval {
     std::size_t under_way = 0;
     bool failed = false;
   };
-  static constexpr std::size_t kAtOnce = 64;
-
-  void go_on(const std::shared_ptr<Work>& work);
-  void end(const Work& work);
-  void run(std::string_view channel, std::string_view lease, RedisClient::Replied done);
-  void ask_living();
-
-  RedisClient& client_;
-  const RedisKeys keys_;
-  RedisNodes& nodes_;
   struct Suspect {
     std::string channel;
     std::string lease;
   };
-  std::vector<Suspect> suspects_;  // Not asked about yet.
+  static constexpr std::size_t kAtOnce = 64;
+
+  void go_on(const std::shared_ptr<Work>& work);
+  void end(const Work& work);
+  void remove_from(Suspect suspect);
+  void run(std::string_view channel, std::string_view lease, RedisClient::Replied done);
+
+  RedisClient& client_;
+  const RedisKeys keys_;
+  RedisNodes& nodes_;
+  std::vector<Suspect> suspects_;  // Without an answer.
+  bool asking_ = false;
+  std::uint64_t doubts_ = 0;
+  std::set<std::string> living_;  // Leases that Redis knew since the last doubt: their end is told by RedisNodes.
   RedisGuard guard_;
 };
 

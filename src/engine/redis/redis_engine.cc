@@ -36,6 +36,7 @@ RedisEngine::RedisEngine(Loop& loop, Dialer& dialer, const Clock& clock, Random&
   feeds_ = std::make_unique<RedisFeeds>(*parts_);
   publisher_ = std::make_unique<RedisPublisher>(*parts_, *feeds_, random);
   history_ = std::make_unique<RedisHistory>(*parts_, *feeds_);
+  groups_ = std::make_unique<RedisGroups>(*parts_);
 }
 
 RedisEngine::~RedisEngine() {
@@ -66,7 +67,7 @@ void RedisEngine::remove_interest(const Selector& selector) {
 }
 
 void RedisEngine::publish(Draft draft, UniqueFunction<void(Result<Receipt>)> done) {
-  const HistoryRule rule = options_.rule_for(draft.channel);
+  const HistoryRule rule = is_private(draft.deliver_to) ? HistoryRule{} : options_.rule_for(draft.channel);
   std::optional<RedisPlace> place = RedisPlace::take(waiting_room_, waiting_bytes(draft), options_);
   if (!place) {
     return done(Error{ErrorKind::kLimit, "too many publishes wait for Redis; publish more slowly, or try again later"});
@@ -181,11 +182,12 @@ void RedisEngine::leave(RedisAnswer<void> left) {
   }));
 }
 
-// Whatever waits for Redis is answered. Presence, state and nodes stay, to answer what comes later.
+// Whatever waits for Redis is answered. Presence, state, nodes and groups stay, to answer what comes later.
 void RedisEngine::end_client() {
   leave_timer_.cancel();
   if (client_ == nullptr) return;
   state_->stop();
+  groups_->stop();
   history_.reset();
   publisher_.reset();
   feeds_.reset();

@@ -2,8 +2,8 @@
 // each server hears by pub/sub what its clients want, and reads from the streams what it missed.
 //
 // Its parts live on one loop, which may have a thread of its own: RedisServers (the connections), RedisPublisher, RedisFeeds,
-// RedisHistory; RedisNodes, RedisPresence and RedisState. Functions may be called on any thread: what is asked while the loop
-// is busy is one burst, and leaves together. Completions are called on the loop.
+// RedisHistory; RedisNodes, RedisPresence, RedisState and RedisGroups. Functions may be called on any thread: what is asked
+// while the loop is busy is one burst, and leaves together. Completions are called on the loop.
 #pragma once
 
 #include <memory>
@@ -14,6 +14,7 @@
 
 #include "base/dialer.h"
 #include "engine/redis/redis_feeds.h"
+#include "engine/redis/redis_groups.h"
 #include "engine/redis/redis_history.h"
 #include "engine/redis/redis_nodes.h"
 #include "engine/redis/redis_presence.h"
@@ -55,6 +56,7 @@ class RedisEngine final : public Engine {
                 UniqueFunction<void(Result<std::vector<ChannelRecord>>)> done) override;
   PresenceStore& presence() override { return *presence_; }
   StateStore& state() override { return *state_; }
+  GroupStore* groups() override { return groups_.get(); }
   NodeDirectory* nodes() override { return nodes_.get(); }
 
   RedisEngineStats stats() const;
@@ -90,6 +92,7 @@ class RedisEngine final : public Engine {
   std::unique_ptr<RedisFeeds> feeds_;
   std::unique_ptr<RedisPublisher> publisher_;
   std::unique_ptr<RedisHistory> history_;
+  std::unique_ptr<RedisGroups> groups_;
 
   bool leaving_ = false;  // On the loop, as the next two.
   std::vector<RedisAnswer<void>> left_;

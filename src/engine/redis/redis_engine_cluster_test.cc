@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <set>
 
-#include "engine/redis/redis_engine_double.h"
+#include "server/redis_engine_double.h"
 
 namespace carillon {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "engine/redis/redis_engine_double.h"
+#include "server/redis_engine_double.h"
 
 namespace carillon {
 namespace {

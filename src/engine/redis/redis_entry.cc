@@ -48,6 +48,17 @@ std::optional<Tags> parse_tags(std::string_view text) {
   return tags;
 }
 
+const char* recipients_name(DeliverTo to) {
+  switch (to) {
+    case DeliverTo::kAll: return "all";
+    case DeliverTo::kOtherSessions: return "other_sessions";
+    case DeliverTo::kOtherUsers: return "other_users";
+    case DeliverTo::kOwnUser: return "user";
+    case DeliverTo::kOwnSession: return "session";
+  }
+  return "all";
+}
+
 const char* format_name(PayloadFormat format) {
   return format == PayloadFormat::kCbor ? "cbor" : "bytes";
 }
@@ -83,8 +94,10 @@ class EntryReader {
       made_.tags = *std::move(tags);
     } else if (name == "from") {
       return take_session(value);
-    } else if (name == "others") {
-      others_ = value == "1";
+    } else if (name == "to") {
+      return take_recipients(value);
+    } else if (name == "own_form") {
+      own_form_ = value == "1";
     }
     return true;
   }
@@ -95,7 +108,8 @@ class EntryReader {
     if (!id) return false;
     made_.id = *id;
     if (identity_) made_.identity = std::make_shared<const Identity>(*std::move(identity_));
-    made_.to_others = others_ && made_.publisher_session != 0;
+    // What is said by the publisher's session means something only where that session lives.
+    made_.own_form = own_form_ && made_.publisher_session != 0;
     if (!compressed_) {
       made_.payload = Bytes::copy_of(*data_);
       return true;
@@ -121,12 +135,23 @@ class EntryReader {
     return true;
   }
 
+  // A later version's word is nobody's here.
+  bool take_recipients(std::string_view value) {
+    for (const DeliverTo to :
+         {DeliverTo::kOtherSessions, DeliverTo::kOtherUsers, DeliverTo::kOwnUser, DeliverTo::kOwnSession}) {
+      if (value != recipients_name(to)) continue;
+      made_.deliver_to = to;
+      return true;
+    }
+    return false;
+  }
+
   Publication& made_;
   const RedisWriter& reader_;
   std::optional<std::string_view> id_, data_;
   std::optional<Identity> identity_;
   bool compressed_ = false;
-  bool others_ = false;
+  bool own_form_ = false;
 };
 
 void append_big_endian(std::string& out, std::size_t value, int bytes) {
@@ -224,7 +249,8 @@ void append_entry(std::vector<std::string>& words, const Draft& draft, std::opti
   }
   if (!draft.tags.empty()) add("tags", tags_text(draft.tags));
   if (draft.publisher_session != 0) add("from", writer.node + "/" + std::to_string(draft.publisher_session));
-  if (draft.to_others) add("others", "1");
+  if (draft.deliver_to != DeliverTo::kAll) add("to", recipients_name(draft.deliver_to));
+  if (draft.own_form) add("own_form", "1");
   const auto count = static_cast<std::ptrdiff_t>(words.size() - begin);
   words[head] = std::to_string(draft.idempotency_key.empty() ? count : -count);
 }

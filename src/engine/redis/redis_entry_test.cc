@@ -18,7 +18,8 @@ Draft full_draft() {
           .format = PayloadFormat::kCbor,
           .identity = std::make_shared<const Identity>(Identity{.user = "alice", .trusted = true, .verified = true}),
           .publisher_session = 7,
-          .to_others = true,
+          .deliver_to = DeliverTo::kOtherSessions,
+          .own_form = true,
           .tags = {{"k", "v\"\n"}, {"k2", ""}},
           .idempotency_key = "key"};
 }
@@ -50,13 +51,30 @@ TEST(RedisEntry, ComesBackWhole) {
   EXPECT_EQ(made->identity->user, "alice");
   EXPECT_TRUE(made->identity->trusted && made->identity->verified);
   EXPECT_EQ(made->publisher_session, 7u);
-  EXPECT_TRUE(made->to_others);
+  EXPECT_EQ(made->deliver_to, DeliverTo::kOtherSessions);
+  EXPECT_TRUE(made->own_form);
   EXPECT_EQ(made->tags, full_draft().tags);
   EXPECT_EQ(made->id, publication_id({5, 6}, 99));
   const PublicationPtr elsewhere = read_entry("a", message->first, 42, message->entries[0], kElsewhere);
   EXPECT_EQ(elsewhere->publisher_session, 0u);
-  EXPECT_FALSE(elsewhere->to_others) << "the session means nothing here";
+  EXPECT_TRUE(elsewhere->is_for(7, Identity{})) << "the session means nothing here";
+  EXPECT_FALSE(elsewhere->own_form);
   EXPECT_EQ(read_entry("a", Position{5, 7}, 42, message->entries[1], kHere)->identity, nullptr);
+}
+
+TEST(RedisEntry, WhomItIsForIsKnownOnEveryNode) {
+  for (const DeliverTo to : {DeliverTo::kOtherUsers, DeliverTo::kOwnUser, DeliverTo::kOwnSession}) {
+    Draft draft = full_draft();
+    draft.deliver_to = to;
+    std::vector<std::string> words;
+    append_entry(words, draft, std::nullopt, redis_random_text(99), kHere);
+    const std::string text = message_of(words);
+    const std::optional<RedisMessage> message = read_message(text);
+    ASSERT_TRUE(message);
+    for (const RedisWriter* reader : {&kHere, &kElsewhere}) {
+      EXPECT_EQ(read_entry("a", message->first, 42, message->entries[0], *reader)->deliver_to, to);
+    }
+  }
 }
 
 TEST(RedisEntry, MessagesThatAreCutOrChangedAreRefusedOrReadNeverTrusted) {

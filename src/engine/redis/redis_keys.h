@@ -34,6 +34,15 @@ class RedisKeys {
   // The set of the channels in which the holder of a lease has members.
   std::string lease_channels(std::string_view lease) const { return of("pc", lease); }
 
+  // A queue group: what is known of it, and how many members each node has; what groups of a channel are told on; the sorted
+  // set of the names of all groups.
+  std::string group(std::string_view channel, std::string_view name) const { return of("g", channel).append(":").append(name); }
+  std::string group_members(std::string_view channel, std::string_view name) const {
+    return of("gm", channel).append(":").append(name);
+  }
+  std::string group_news(std::string_view channel) const { return of("gn", channel); }
+  std::string groups() const { return prefix_ + "groups"; }
+
   // Nodes: the sorted set of leases by the time they end; lease -> record; who removes what a lease that is over has left; what
   // messages to one node, and to all, are published on.
   std::string leases() const { return prefix_ + "l:{nodes}"; }
@@ -46,9 +55,11 @@ class RedisKeys {
   std::string state_index() const { return prefix_ + "i:{state}"; }
   std::string state_value(std::string_view key) const;
 
-  // The channel in a key or pub/sub channel that `publications` or `presence_diffs` has made; absent: it is none of these.
+  // The channel in a key or pub/sub channel that `publications`, `presence_diffs` or `group_news` has made; absent: it is none
+  // of these.
   std::optional<std::string> channel_of_publications(std::string_view name) const { return channel_in("c", name); }
   std::optional<std::string> channel_of_presence_diffs(std::string_view name) const { return channel_in("pd", name); }
+  std::optional<std::string> channel_of_group_news(std::string_view name) const { return channel_in("gn", name); }
 
  private:
   std::string of(std::string_view kind, std::string_view channel) const;

@@ -21,8 +21,15 @@ RedisPresence::RedisPresence(Loop& loop, RedisClient& client, const RedisKeys& k
   nodes_.set_holder(*this);
 }
 
+void RedisPresence::on_lease(const RedisLease& lease) {
+  writer_.on_lease(lease);
+  removal_.try_again();
+}
+
 void RedisPresence::on_hearing(std::size_t master) {
-  if (!stopped_) writer_.doubt(master);
+  if (stopped_) return;
+  removal_.doubt();
+  writer_.doubt(master);
 }
 
 void RedisPresence::set_events(PresenceEvents& events) {

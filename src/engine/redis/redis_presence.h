@@ -40,7 +40,7 @@ class RedisPresence final : public PresenceStore, private RedisLeaseHolder {
   void stop(UniqueFunction<void(bool)> left);
 
  private:
-  void on_lease(const RedisLease& lease) override { writer_.on_lease(lease); }
+  void on_lease(const RedisLease& lease) override;
   void on_lease_failure(const Error& error) override { writer_.on_lease_failure(error); }
   void on_lease_over(const std::string& lease) override { removal_.remove(lease); }
   void on_hearing(std::size_t master) override;

@@ -257,6 +257,25 @@ TEST_F(RedisPresenceTest, AMemberOfNoLivingNodeIsRemovedWhenItIsSeen) {
   EXPECT_EQ(a.counts("stair"), (PresenceCounts{.users = 1, .members = 1}));
 }
 
+// A change that waited for Redis is made in an empty one, and its node dies before it claims a new lease.
+TEST_F(RedisPresenceTest, AMemberThatComesUnderNoLeaseIsRemoved) {
+  RedisNodeDouble& a = add("a");
+  a.come("room", "1", "ann");
+  ASSERT_TRUE(shows(a, "room", {"a/1 ann"}));
+  const std::string value = "9000000000000000-0 - 1 7 g.1 3 bob";
+  const std::string before = redis_.text({"GET", "t:pv:{room}"});
+  redis_.command({"HSET", "t:p:{room}", "ghost/1", value});
+  redis_.command({"HSET", "t:pu:{room}", "bob", "1"});
+  const std::string version = std::to_string(std::stoull(before) + 1);
+  redis_.command({"SET", "t:pv:{room}", version});
+  redis_.command(
+      {"PUBLISH", "t:pd:{room}", version + " " + before + " 2 2 0 1 7 " + std::to_string(value.size()) + " ghost/1" + value});
+  ASSERT_TRUE(wait_until([&] {
+    return a.heard.texts() == std::vector<std::string>{"room +annx1", "room +bobx1", "room -bobx1"};
+  }));
+  ASSERT_TRUE(shows(a, "room", {"a/1 ann"}));
+}
+
 TEST_F(RedisPresenceTest, WithoutRedisQuestionsAreRefusedAndChangesKept) {
   RedisNodeDouble& a = add("a");
   redis_.kill();
@@ -429,7 +448,7 @@ class RedisPresenceChaos : public RedisPresenceTest, public testing::WithParamIn
   std::vector<Actor> actors_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RedisPresenceChaos, testing::Range(1u, 5u));
+INSTANTIATE_TEST_SUITE_P(Seeds, RedisPresenceChaos, testing::Range(1u, 7u));
 
 TEST_P(RedisPresenceChaos, InTheEndEverybodyKnowsWhoIsThere) {
   join();

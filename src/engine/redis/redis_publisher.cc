@@ -100,14 +100,14 @@ void RedisPublisher::send(Channel& channel) {
   if (!channel.waiting.empty()) queued_.insert(channel.name);
 }
 
-// Of a channel that keeps no history those with a key go alone.
+// What is not kept goes apart from what is; of that, those with a key go alone.
 RedisPublisher::Batch RedisPublisher::next_batch(Channel& channel) {
   Batch batch;
   std::size_t bytes = 0;
   while (!channel.waiting.empty() && batch.size() < kBatchMax && bytes < kBatchBytesMax) {
     RedisPublish& next = channel.waiting.front();
     const bool alone = next.rule.count_max == 0 && !next.draft.idempotency_key.empty();
-    if (alone && !batch.empty()) break;
+    if (!batch.empty() && (alone || (next.rule.count_max == 0) != (batch.front().rule.count_max == 0))) break;
     bytes += size_of(next);
     batch.push_back(std::move(next));
     channel.waiting.pop_front();

@@ -216,7 +216,7 @@ Result<Draft> BayeuxSession::draft_of(const BayeuxMessage& message) {
   Draft draft;
   draft.channel = *std::move(channel);
   draft.event = kBayeuxEvent;
-  draft.to_others = !options().own_messages;
+  if (!options().own_messages) draft.deliver_to = DeliverTo::kOtherSessions;
   const std::optional<JsonDocument> ext = message.ext_json.empty() ? std::nullopt : owner_.reader().members(message.ext_json);
   const JsonSpan* const event = ext ? ext->find("event") : nullptr;
   if (event != nullptr && event->type == JsonType::kString) draft.event = decode_json_string(event->text).value_or("");

@@ -121,7 +121,7 @@ void NativeDialog::publish(const NativeCommand& command) {
   draft.event = command.event;
   draft.payload = Bytes::copy_of(command.data);
   draft.idempotency_key = command.idempotency_key;
-  draft.to_others = command.to_others;
+  if (command.to_others) draft.deliver_to = DeliverTo::kOtherSessions;
   const Ticket ticket = expect(command.channel);
   session_.publish(std::move(draft), ticket);
 }

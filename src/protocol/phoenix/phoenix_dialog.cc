@@ -209,7 +209,7 @@ void PhoenixDialog::publish(const Topic& topic, const PhoenixMessage& message) {
   draft.event = message.event;
   draft.payload = Bytes::copy_of(message.payload);
   draft.format = message.kind == MessageKind::kBinary ? PayloadFormat::kBytes : PayloadFormat::kJson;
-  draft.to_others = shared_.rule_for(address.topic).to_others;
+  if (shared_.rule_for(address.topic).to_others) draft.deliver_to = DeliverTo::kOtherSessions;
   const Ticket ticket = expect(address, topic);
   session_.publish(std::move(draft), ticket);
 }

@@ -1,4 +1,5 @@
-// For tests: a server's Redis engine with a loop on a thread of its own, and calls that wait for their answers.
+// For tests: a server's Redis engine with a loop on a thread of its own, and calls that wait for their answers. It stands here
+// because engine and os meet in this folder.
 #pragma once
 
 #include <gtest/gtest.h>
