@@ -52,6 +52,14 @@ TEST(CheckOptions, AKeyMustFitIntoAHeader) {
   expect_refused({.api_key = "schlüssel"}, "auth.api_key");
 }
 
+TEST(CheckOptions, WhereOtherServersReachThisOneIsAnAddress) {
+  ServerOptions options{.engine = {.kind = "redis"},
+                        .redis = {.urls = {"redis://127.0.0.1"}, .advertise = "http://10.0.0.5:8080"}};
+  EXPECT_TRUE(check_options(options));
+  options.redis.advertise = "10.0.0.5:8080";
+  expect_refused(options, "redis.advertise (`10.0.0.5:8080`) is no address");
+}
+
 TEST(CheckOptions, ASecretForTokensIsLongEnough) {
   expect_refused({.auth = {.jwt_secrets = {std::string(32, 'x'), std::string(31, 'x')}}},
                  "auth.jwt_secrets holds a secret of 31 bytes; HS256 takes 32 at least");

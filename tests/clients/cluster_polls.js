@@ -1,12 +1,10 @@
-// Unchanged long-poll clients whose every request goes to the next of three servers.
+// What unchanged long-poll clients do, each of whose requests goes to the next of three servers.
 import assert from "node:assert/strict";
 import {once} from "node:events";
 import http from "node:http";
 import {describe, test} from "node:test";
-import {listener} from "./bayeux_client.js";
 import {until} from "./carillon.js";
 import {startCluster} from "./cluster.js";
-import {longPoll18, phoenixClient} from "./phoenix_client.js";
 
 const rules = `
 [bayeux]
@@ -48,33 +46,8 @@ async function roundRobin(t, nodes) {
   return {url: `http://127.0.0.1:${proxy.address().port}`, asked};
 }
 
-const clients = {
-  async cometd(t, proxy) {
-    const client = await listener(t, proxy, "/room/1");
-    return {
-      heard: () => client.deliveries("/room/1").map(({data}) => data.number),
-      publish: async (number) => assert.ok((await client.publish("/room/1", {number})).successful),
-      handshakes: () => client.handshakes.filter(({successful}) => successful).length,
-    };
-  },
-
-  async "phoenix LongPoll"(t, proxy) {
-    const client = phoenixClient(t, proxy, longPoll18, {reconnectAfterMs: () => 50, rejoinAfterMs: () => 50});
-    const heard = [];
-    let opened = 0;
-    client.socket.onOpen(() => opened++);
-    const room = client.topic("room:1");
-    room.channel.on("n", ({number}) => heard.push(number));
-    await room.join();
-    return {
-      heard: () => heard,
-      publish: async (number) => assert.equal((await room.push("n", {number})).status, "ok"),
-      handshakes: () => opened,
-    };
-  },
-};
-
-for (const [name, begin] of Object.entries(clients)) {
+// `begin(t, proxy)` gives a client in room:1: what it has heard, how it publishes, how often it had to begin.
+export function clusterPollTests(name, begin) {
   describe(`${name}, every request to another of three servers`, () => {
     test("hears everything once and in order, and stays in one session", async (t) => {
       const {nodes} = await startCluster(t, rules);
