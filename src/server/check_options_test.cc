@@ -169,7 +169,7 @@ TEST(CheckOptions, RangesHoldForEmbeddersToo) {
   expect_refused(options, "limits.subscriptions_per_client takes a whole number from 1 to 1000000, not 0");
   options = {};
   options.engine.kind = "punchcards";
-  expect_refused(options, "engine.kind takes \"log\" or \"memory\"");
+  expect_refused(options, "engine.kind takes \"log\", \"memory\" or \"redis\"");
   options = {};
   options.engine.kind = "log";
   options.engine.data_dir = "";
