@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/bayeux/bayeux_sessions.h"
+#include "protocol/node_forward.h"
 #include "wire/websocket/websocket_frame.h"
 
 namespace carillon {
@@ -85,6 +86,7 @@ bool BayeuxSession::may_speak(std::string_view cookie) {
 // --- Requests
 
 void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxAnswerer answerer) {
+  forwarded_ = forwarded_ || was_forwarded(answerer.exchange().request());
   const BayeuxMessage& message = messages.front();
   if (messages.size() == 1 && message.channel == kBayeuxConnect && fault_of(message).empty()) {
     HeldConnect asked = read_connect(message);
@@ -357,11 +359,12 @@ std::string BayeuxSession::take_for_handshake(std::size_t& messages) {
   return text;
 }
 
-// The answer to other messages than a connect takes along what waits, so that no connect must wake for it.
+// The answer to other messages than a connect takes along what waits, so that no connect must wake for it. Not when requests
+// come by other nodes: one answer could overtake another there, and connects follow on one another.
 void BayeuxSession::answer(BayeuxAnswerer answerer, std::vector<std::string> replies, std::size_t first) {
   BayeuxFrames frames;
   std::string deliveries;
-  if (line_ == nullptr && ack_ == nullptr && !options().deliver_by_connect) take_deliveries(deliveries, frames);
+  if (line_ == nullptr && ack_ == nullptr && !options().deliver_by_connect && !forwarded_) take_deliveries(deliveries, frames);
   std::string array = bayeux_array(deliveries, replies, first);
   if (frames.empty()) return answerer.answer(std::move(array));
   answerer.answer(std::move(array), departing(std::move(frames)));

@@ -186,6 +186,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   BayeuxBrowser* const browser_;  // Null: cookies are not looked at.
   bool shows_cookie_;
   bool connected_ = false;  // A connect has come.
+  bool forwarded_ = false;  // A request came by another node (protocol/node_forward.h).
   bool advised_ = false;    // By the transport in use.
   bool gone_ = false;
   bool lazy_due_ = false;

@@ -973,6 +973,18 @@ TEST_F(BayeuxSessionsTest, WhatOtherNodesForwardIsAnsweredOrSentBack) {
   EXPECT_EQ(common.session_count(), 1u);
 }
 
+TEST_F(BayeuxSessionsTest, ASessionWhoseRequestsAreForwardedHearsByConnectsOnly) {
+  const std::vector<HttpHeaders::Field> mark{{std::string(kForwardedMark), "192.0.2.1:5"}};
+  const std::string client = member();
+  const std::string publish_text = R"([{"id":"p","channel":"/foo/a","clientId":")" + client + R"(","data":7}])";
+  const Answer first = post(publish_text);
+  EXPECT_THAT(body(first), HasSubstr(R"("data":7)")) << "it takes what waits";
+  left(first, true);
+  EXPECT_THAT(body(post(publish_text, 0, mark)), Not(HasSubstr(R"("data":7)"))) << "it could overtake a connect's";
+  EXPECT_THAT(said(publish_text), Not(HasSubstr(R"("data":7)"))) << "from then on";
+  EXPECT_THAT(body(connect(client)), HasSubstr(R"("data":7},{"channel":"/foo/a","data":7)"));
+}
+
 TEST_F(BayeuxSessionsTest, ASessionIsFoundUnderANumberThatIsNoMoreItsNodes) {
   nodes.own_number = 2;
   const std::string client = handshake({}, 1);
