@@ -212,7 +212,8 @@ TEST_F(ConfigCommand, SaysWhatIsWrongAndWhere) {
 TEST_F(ConfigCommand, ServeRefusesTheSame) {
   EXPECT_THAT(run({"serve", "--config", file("[server]\nlops = 2\n")}).err, HasSubstr("did you mean `loops`?"));
   EXPECT_THAT(run({"serve", "--loops", "many"}).err, HasSubstr("--loops takes a whole number"));
-  EXPECT_THAT(run({"serve", "--engine", "redis"}).err, HasSubstr("--engine takes \"log\" or \"memory\", not \"redis\""));
+  EXPECT_THAT(run({"serve", "--engine", "tape"}).err,
+              HasSubstr("--engine takes \"log\", \"memory\" or \"redis\", not \"tape\""));
   EXPECT_THAT(run({"serve", "--log-level", "loud"}).err, HasSubstr("--log-level takes \"debug\""));
   EXPECT_THAT(run({"serve", "--message-max", "32M"}).err, HasSubstr("--message-max takes a size"));
   EXPECT_THAT(run({"serve", "--listen", "0.0.0.0:0"}).err, HasSubstr("--insecure"));
