@@ -16,7 +16,7 @@ struct PhoenixParts {
   std::function<bool(const HttpRequest&)> may_use_origin;  // For long-polls; WebSockets are transport's.
   ChannelTextOptions text_options;
   std::size_t message_bytes_max = 1 << 20;
-  PhoenixSiblings& siblings;  // Over all loops. Outlives the room.
+  PhoenixSiblings& siblings;     // Over all loops. Outlives the room.
   NodeForward* nodes = nullptr;  // Null: there is one node. Ends behind the room.
 };
 
