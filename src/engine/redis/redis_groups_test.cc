@@ -565,7 +565,7 @@ TEST_F(RedisGroupsTest, WhenTheHistoryIsRemovedTheGroupBeginsAnewWithTheChannel)
   a->wait_for(2);
   EXPECT_EQ(a->texts()[1], "7.1");
   // What the group had not looked at yet when it went, it cannot count.
-  EXPECT_THAT(info().totals.lost, AllOf(Ge(2u), Le(3u)));
+  EXPECT_THAT(info().totals.lost, testing::AllOf(testing::Ge(2u), testing::Le(3u)));
   EXPECT_EQ(ack(node(1), {token}), 0u);
   EXPECT_EQ(ack(node(1), {a->token(1)}), 1u);
   EXPECT_EQ(info().lag, 0u);
