@@ -1,8 +1,13 @@
 """Several servers over one Redis: every protocol across nodes, order, and what happens when a node, the Redis or the way to it goes away."""
 import json
+import pathlib
 import random
+import signal
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
 import uuid
 
 import pytest
@@ -671,6 +676,33 @@ def test_a_redis_cluster_of_three_masters(start):
 
 
 # ---- starting ----
+
+def test_one_command_starts_three_servers_and_ends_them():
+    """What `./dev cluster` runs."""
+    script = pathlib.Path(__file__).with_name("cluster_of_nodes.py")
+    running = subprocess.Popen([sys.executable, str(script), "--port", "0"], stdout=subprocess.PIPE, text=True)
+    try:
+        urls = []
+        for line in running.stdout:
+            if line.startswith("node "):
+                urls.append(line.split()[-1])
+            if "Ctrl-C" in line:
+                break
+        assert len(urls) == 3
+        body = json.dumps({"channel": "room:1", "event": "said", "data": 1}).encode()
+        request = urllib.request.Request(urls[0] + "/api/publish", body, {"Content-Type": "application/json"})
+        assert urllib.request.urlopen(request, timeout=10).status == 200
+        page = json.load(urllib.request.urlopen(urls[2] + "/api/channels/room:1/history", timeout=10))
+        assert [event["data"] for event in page["events"]] == [1]
+        running.send_signal(signal.SIGINT)
+        assert running.wait(40) == 0
+    finally:
+        running.kill()
+        running.wait()
+        running.stdout.close()
+    with pytest.raises(OSError):
+        urllib.request.urlopen(urls[0], timeout=5)
+
 
 def test_a_redis_that_is_not_there_is_one_clear_line():
     ended = run_program("serve", "--redis", "redis://127.0.0.1:1", "--listen", "127.0.0.1:0",
