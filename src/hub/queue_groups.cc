@@ -4,42 +4,10 @@
 
 #include "base/check.h"
 #include "hub/group_home.h"
+#include "hub/group_listing.h"
 #include "hub/shared_group_home.h"
 
 namespace carillon {
-namespace {
-
-// What several homes say of the groups on one page, in the page's order.
-struct Listing {
-  std::mutex mutex;
-  std::vector<std::optional<GroupInfo>> infos;
-  std::size_t missing = 0;
-  std::optional<GroupName> next;
-  UniqueFunction<void(Result<GroupPage>)> done;
-
-  // A group that was deleted meanwhile is left out.
-  void take(std::size_t place, const GroupName& name, Result<GroupInfo> outcome) {
-    {
-      const std::lock_guard lock(mutex);
-      if (outcome) {
-        infos[place] = *std::move(outcome);
-      } else if (outcome.error().kind != ErrorKind::kNotFound) {
-        GroupInfo& damaged = infos[place].emplace();
-        damaged.name = name;
-        damaged.fault = outcome.error().text;
-      }
-      if (--missing > 0) return;
-    }
-    GroupPage page{.groups = {}, .next = std::move(next)};
-    for (std::optional<GroupInfo>& info : infos) {
-      if (info) page.groups.push_back(*std::move(info));
-    }
-    done(std::move(page));
-  }
-};
-
-}  // namespace
-
 QueueGroups::QueueGroups(Hub& hub) : hub_(hub) {
   if (GroupStore* const store = hub.engine().groups()) store->set_events(*this);
 }
@@ -110,32 +78,24 @@ void QueueGroups::list(std::string channel, std::optional<GroupName> after, std:
   }
   // The key of the group of no name is what those of the channel begin with.
   const std::string prefix = channel.empty() ? "group/" : group_key({.channel = std::move(channel), .name = {}});
-  hub_.engine().state().list(prefix, after ? group_key(*after) : std::string(), count_max + 1,
-                             [this, count_max, done = std::move(done)](Result<std::vector<StateRecord>> records) mutable {
-                               if (!records) return done(records.error());
-                               std::vector<GroupName> names;
-                               for (const StateRecord& record : *records) {
-                                 if (std::optional<GroupName> name = parse_group_key(record.key))
-                                   names.push_back(*std::move(name));
-                               }
-                               if (names.empty()) return done(GroupPage());
-                               const auto listing = std::make_shared<Listing>();
-                               if (names.size() > count_max) {
-                                 names.resize(count_max);
-                                 listing->next = names.back();
-                               }
-                               listing->infos.resize(names.size());
-                               listing->missing = names.size();
-                               listing->done = std::move(done);
-                               for (std::size_t place = 0; place < names.size(); ++place) {
-                                 GroupKeeper& home = home_of(names[place]);
-                                 home.loop().post([&home, name = std::move(names[place]), listing, place] {
-                                   home.inspect(name, [listing, name, place](Result<GroupInfo> outcome) {
-                                     listing->take(place, name, std::move(outcome));
-                                   });
-                                 });
-                               }
-                             });
+  hub_.engine().state().list(
+      prefix, after ? group_key(*after) : std::string(), count_max + 1,
+      [this, count_max, done = std::move(done)](Result<std::vector<StateRecord>> records) mutable {
+        if (!records) return done(records.error());
+        std::vector<GroupName> names;
+        for (const StateRecord& record : *records) {
+          if (std::optional<GroupName> name = parse_group_key(record.key)) names.push_back(*std::move(name));
+        }
+        if (names.empty()) return done(GroupPage());
+        const auto listing = std::make_shared<GroupListing>(std::move(names), count_max, std::move(done));
+        for (std::size_t place = 0; place < listing->names().size(); ++place) {
+          GroupKeeper& home = home_of(listing->names()[place]);
+          home.loop().post([&home, listing, place] {
+            home.inspect(listing->names()[place],
+                         [listing, place](Result<GroupInfo> outcome) { listing->take(place, std::move(outcome)); });
+          });
+        }
+      });
 }
 
 void QueueGroups::remove(const GroupName& name, UniqueFunction<void(Result<void>)> done) {

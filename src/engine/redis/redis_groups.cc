@@ -9,6 +9,7 @@
 #include "engine/redis/redis_failure.h"
 #include "engine/redis/redis_group_scripts.h"
 #include "hub/group_keeper.h"
+#include "hub/group_listing.h"
 
 namespace carillon {
 namespace {
@@ -354,71 +355,45 @@ void RedisGroups::remove(GroupName name, UniqueFunction<void(Result<void>)> done
 
 // --- All groups
 
-struct RedisGroups::Listing {
-  explicit Listing(UniqueFunction<void(Result<GroupPage>)> done) : answer(std::move(done)) {}
-  std::size_t count_max = 0;
-  std::vector<std::optional<GroupInfo>> infos;
-  std::optional<GroupName> next;
-  std::size_t missing = 0;
-  RedisAnswer<GroupPage> answer;
-
-  void take(std::size_t place, const GroupName& name, Result<GroupState> outcome) {
-    if (outcome) {
-      infos[place] = std::move(outcome->info);
-    } else if (outcome.error().kind != ErrorKind::kNotFound) {
-      GroupInfo& damaged = infos[place].emplace();
-      damaged.name = name;
-      damaged.fault = outcome.error().text;
-    }
-    if (--missing > 0) return;
-    GroupPage page{.groups = {}, .next = std::move(next)};
-    for (std::optional<GroupInfo>& info : infos) {
-      if (info) page.groups.push_back(*std::move(info));
-    }
-    answer(std::move(page));
-  }
-};
-
 void RedisGroups::list(std::string channel, std::optional<GroupName> after, std::size_t count_max,
                        UniqueFunction<void(Result<GroupPage>)> done) {
-  const auto listing = std::make_shared<Listing>(std::move(done));
-  listing->count_max = count_max;
-  inbox_.put([this, channel = std::move(channel), after = std::move(after), listing] {
+  inbox_.put([this, channel = std::move(channel), after = std::move(after), count_max,
+              answer = RedisAnswer<GroupPage>(std::move(done))]() mutable {
     // The key of the group of no name is what those of the channel begin with. It ends with a slash, behind which comes a zero.
     const std::string prefix = channel.empty() ? "group/" : group_key({.channel = channel, .name = {}});
     const std::string end = prefix.substr(0, prefix.size() - 1) + '0';
     const std::string key = parts_.keys.groups();
     const std::string behind = after ? group_key(*after) : std::string();
     RespCommand command{"ZRANGEBYLEX", key, behind < prefix ? '[' + prefix : '(' + behind, '(' + end, "LIMIT", "0"};
-    command.add(static_cast<std::int64_t>(listing->count_max) + 1);
+    command.add(static_cast<std::int64_t>(count_max) + 1);
     parts_.client.send(key, std::move(command),
-                       guard_.wrap([this, listing](const Result<RespValue>& reply) { take_names(listing, reply); }));
+                       guard_.wrap([this, count_max, answer = std::move(answer)](const Result<RespValue>& reply) mutable {
+                         list_named(reply, count_max, std::move(answer));
+                       }));
   });
 }
 
-void RedisGroups::take_names(const std::shared_ptr<Listing>& listing, const Result<RespValue>& reply) {
-  if (const auto failure = redis_failure(reply)) return listing->answer(*failure);
+void RedisGroups::list_named(const Result<RespValue>& reply, std::size_t count_max, RedisAnswer<GroupPage> answer) {
+  if (const auto failure = redis_failure(reply)) return answer(*failure);
   std::vector<GroupName> names;
   for (const RespValue& word : reply->array() == nullptr ? RespValue::Array() : *reply->array()) {
     std::optional<GroupName> name = word.text() == nullptr ? std::nullopt : parse_group_key(*word.text());
     if (name) names.push_back(*std::move(name));
   }
-  if (names.empty()) return listing->answer(GroupPage());
-  if (names.size() > listing->count_max) {
-    names.resize(listing->count_max);
-    listing->next = names.back();
-  }
-  listing->infos.resize(names.size());
-  listing->missing = names.size();
-  for (std::size_t place = 0; place < names.size(); ++place) {
-    const GroupName& name = names[place];
-    const auto told = [this, listing, name, place](Result<GroupState> outcome) {
-      if (outcome || outcome.error().kind != ErrorKind::kNotFound) return listing->take(place, name, std::move(outcome));
+  if (names.empty()) return answer(GroupPage());
+  const auto listing = std::make_shared<GroupListing>(std::move(names), count_max, std::move(answer));
+  const auto tell = [listing](std::size_t place, Result<GroupState> outcome) {
+    listing->take(place, outcome ? Result<GroupInfo>(std::move(outcome->info)) : outcome.error());
+  };
+  for (std::size_t place = 0; place < listing->names().size(); ++place) {
+    const GroupName& name = listing->names()[place];
+    const auto told = [this, tell, name, place](Result<GroupState> outcome) {
+      if (outcome || outcome.error().kind != ErrorKind::kNotFound) return tell(place, std::move(outcome));
       // Its name goes, unless it has been made meanwhile.
       index(name, false);
-      ask_state(name, std::nullopt, {[this, listing, name, place](Result<GroupState> again) {
+      ask_state(name, std::nullopt, {[this, tell, name, place](Result<GroupState> again) {
                   if (again) index(name, true);
-                  listing->take(place, name, std::move(again));
+                  tell(place, std::move(again));
                 }});
     };
     ask_state(name, std::nullopt, {guard_.wrap(told)});

@@ -53,7 +53,6 @@ class RedisGroups final : public GroupStore, private RedisSubscriber {
   void remove(GroupName name, UniqueFunction<void(Result<void>)> done) override;
 
  private:
-  struct Listing;
   using Replied = UniqueFunction<void(Result<RespValue::Array>)>;
 
   void on_message(std::size_t master, std::string_view channel, std::string_view message) override;
@@ -68,7 +67,7 @@ class RedisGroups final : public GroupStore, private RedisSubscriber {
   void end_deliveries(const GroupName& name, std::string_view verb, Millis time, const std::vector<DeliveryToken>& deliveries,
                       UniqueFunction<void(Result<std::string>)> done);
   Result<GroupFetched> read_fetched(const GroupName& name, const RespValue::Array& words);
-  void take_names(const std::shared_ptr<Listing>& listing, const Result<RespValue>& reply);
+  void list_named(const Result<RespValue>& reply, std::size_t count_max, RedisAnswer<GroupPage> answer);
 
   RedisParts& parts_;
   GroupStoreEvents* events_ = nullptr;
