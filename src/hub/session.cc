@@ -68,6 +68,10 @@ bool Session::unsubscribe(const Selector& selector) {
   return true;
 }
 
+void Session::catch_up() {
+  shard_.deliver_inbox();
+}
+
 std::vector<Selector> Session::subscriptions() const {
   std::vector<Selector> selectors;
   selectors.reserve(subscriptions_.size());

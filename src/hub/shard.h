@@ -43,6 +43,10 @@ class Shard final : public TurnEnd {
   void tell_gap(const std::string& channel, std::uint64_t count);
   void tell_continuity(Continuity continuity);
 
+  // Calls the function in a later turn, when the store has been told how the presence of this loop's sessions changed until
+  // now. On the loop.
+  void when_presence_is_told(Task go_on);
+
   Session* find_session(SessionId id);
   void on_turn_end() override;
 
@@ -230,6 +234,7 @@ class Shard final : public TurnEnd {
 
   boost::unordered_flat_map<std::string, std::unique_ptr<ChannelPresence>, NameHash, NameEqual> presences_;
   std::vector<std::string> presence_changed_;     // Channels with changes that the store has not heard.
+  std::vector<Task> presence_told_;  // Wait until those are told.
   std::vector<std::string> presence_waiting_;     // Channels with watchers who wait for a state that nobody asked for yet.
   std::vector<std::string> presence_unanswered_;  // Channels whose state the store could not give.
   std::vector<std::string> counts_due_;           // Crowded channels whose counts have changed.

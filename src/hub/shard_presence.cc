@@ -100,6 +100,12 @@ void Shard::send_presence_changes() {
     hub_.engine_.presence().change(channel, std::exchange(presence_of(channel).changes, {}));
     forget_presence_if_idle(channel);
   }
+  for (Task& go_on : std::exchange(presence_told_, {})) loop_.post(std::move(go_on));
+}
+
+void Shard::when_presence_is_told(Task go_on) {
+  presence_told_.push_back(std::move(go_on));
+  loop_.post([] {});  // A turn whose end has been may be the last for long.
 }
 
 void Shard::deliver_presence() {

@@ -38,6 +38,8 @@ void BayeuxSession::connect(const BayeuxMessage& message, HeldConnect asked) {
   if (asked.wants_advice || !advised_) advice = merged_json(default_advice(), advice);
   advised_ = true;
   hold(std::move(asked));
+  // Who asks after a publish was answered hears it, also by an answer that goes out at once.
+  if (!pushes()) session_.catch_up();
   if (!held_ || gone_) return;
   const bool idle = options().activity != BayeuxActivity::kOff && loop().now() - active_at_ > Millis(options().activity_time);
   if (idle) return end(bayeux_event::RemovalReason::kIdle, bayeux_advice({.reconnect = "none"}));

@@ -573,6 +573,16 @@ TEST_F(BayeuxAckTest, WhatWasNotAcknowledgedComesAgainAheadOfWhatIsNew) {
   EXPECT_TRUE(acked(3)->parked()) << "all has come";
 }
 
+TEST_F(BayeuxAckTest, AnAnswerThatGoesOutAtOnceHasWhatWasPublishedBefore) {
+  const Answer first = acked(1);
+  publish_elsewhere("foo:a", "1");
+  EXPECT_THAT(body(first), HasSubstr(R"("data":1)"));
+  world.publish("foo:a", "2");  // The session's loop has not looked yet when the connect comes.
+  const std::string again = body(acked(1));
+  EXPECT_THAT(again, HasSubstr(R"("data":1)"));
+  EXPECT_THAT(again, HasSubstr(R"("data":2)"));
+}
+
 TEST_F(BayeuxAckTest, ItComesByConnectsOnly) {
   const Answer held = acked(1);
   EXPECT_EQ(publish(client, "/foo/a"), R"([{"id":"p","channel":"/foo/a","successful":true}])");
