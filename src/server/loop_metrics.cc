@@ -24,6 +24,17 @@ void write_redis_metrics(Runtime& runtime, MetricsWriter& writer) {
                runtime.hub().continuity() == Continuity::kDegraded ? 0 : 1);
   writer.gauge("carillon_redis_waiting", "Publishes that Redis has not answered.", stats.waiting);
   writer.gauge("carillon_redis_waiting_bytes", "Bytes that these hold, about.", stats.waiting_bytes);
+  std::uint64_t waiting = 0, forwarded = 0, unanswered = 0;
+  for (std::size_t i = 0; i < runtime.lane_count(); ++i) {
+    const NodeForwarder* const forwarder = runtime.forwarder(i);
+    if (forwarder == nullptr) continue;
+    waiting += forwarder->counters().waiting.get();
+    forwarded += forwarder->counters().forwarded_total.get();
+    unanswered += forwarder->counters().unanswered_total.get();
+  }
+  writer.gauge("carillon_forwarded_waiting", "Polls that wait at the server that has their session.", waiting);
+  writer.counter("carillon_forwarded_total", "Requests given on to the server that has their session.", forwarded);
+  writer.counter("carillon_forwarded_unanswered_total", "Of these, requests whose server was not there, or has gone.", unanswered);
 }
 
 }  // namespace

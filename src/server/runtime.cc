@@ -132,7 +132,6 @@ void Runtime::make_routes() {
                             .clock = clock_,
                             .message_bytes_max = options_.limits.message_bytes,
                             .presence_list_max = options_.presence.list_max,
-                            .presence_period = options_.presence.period,
                             .launch = [](RoutesJobPtr) { return false; }};
   const bool has_handlers =
       std::ranges::any_of(route_hooks_.routes, [](const RouteEntry& entry) { return entry.handle || entry.pure; });

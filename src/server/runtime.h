@@ -66,6 +66,8 @@ class Runtime {
   TopicDirectory& topics() { return *topics_; }
   EpollLoop& loop(std::size_t index) { return *lanes_[index]->loop; }
   const Edge& edge(std::size_t index) const { return *lanes_[index]->edge; }
+  // Null: there is one node.
+  const NodeForwarder* forwarder(std::size_t index) const { return lanes_[index]->forwarder.get(); }
   std::size_t lane_count() const { return lanes_.size(); }
   const ServerOptions& options() const { return options_; }
   const std::string& address() const { return address_.text; }

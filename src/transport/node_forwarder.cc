@@ -42,10 +42,18 @@ void NodeForwarder::forward(std::uint16_t node, ExchangePtr exchange, Back back)
   const std::uint64_t id = next_id_++;
   Exchange& kept = *exchange;
   waiting_.emplace(id, Waiting{.node = node, .exchange = std::move(exchange), .back = std::move(back)});
-  kept.on_gone([this, id] { waiting_.erase(id); });
+  counters_.forwarded_total.add();
+  counters_.waiting.set(waiting_.size());
+  kept.on_gone([this, id] { take(id); });
   if (waiting_.contains(id)) kept.on_drain([this, id] { on_drain(id); });
   if (!watch_timer_.armed()) loop_.schedule(watch_timer_, kWatchTime);
   begin(id);
+}
+
+std::optional<NodeForwarder::Waiting> NodeForwarder::take(std::uint64_t id) {
+  auto one = waiting_.extract(id);
+  counters_.waiting.set(waiting_.size());
+  return one.empty() ? std::nullopt : std::optional(std::move(one.mapped()));
 }
 
 void NodeForwarder::begin(std::uint64_t id) {
@@ -72,8 +80,7 @@ void NodeForwarder::call(std::uint64_t id, const DialTarget& to) {
 
 void NodeForwarder::on_answer(std::uint64_t id, Result<HttpResponse> answer) {
   if (!answer || answer->status == kNotHereStatus) return give_back(id, Unanswered::kNotThere);
-  auto one = waiting_.extract(id);
-  one.mapped().exchange->reply(forwarded_answer(*std::move(answer)));
+  if (const std::optional<Waiting> one = take(id)) one->exchange->reply(forwarded_answer(*std::move(answer)));
 }
 
 void NodeForwarder::on_drain(std::uint64_t id) {
@@ -84,12 +91,13 @@ void NodeForwarder::on_drain(std::uint64_t id) {
 
 // Its hooks are of no more use here: whoever answers it sets others.
 void NodeForwarder::give_back(std::uint64_t id, Unanswered why) {
-  auto one = waiting_.extract(id);
-  Waiting& given = one.mapped();
-  given.call.reset();
-  given.exchange->on_gone([] {});
-  given.exchange->on_drain([] {});
-  given.back(std::move(given.exchange), why);
+  std::optional<Waiting> given = take(id);
+  if (!given) return;
+  if (why == Unanswered::kNotThere) counters_.unanswered_total.add();
+  given->call.reset();
+  given->exchange->on_gone([] {});
+  given->exchange->on_drain([] {});
+  given->back(std::move(given->exchange), why);
 }
 
 // --- Where the nodes are

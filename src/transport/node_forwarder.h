@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/counter.h"
 #include "hub/node_directory.h"
 #include "protocol/node_forward.h"
 #include "transport/http_caller.h"
@@ -31,8 +32,13 @@ class NodeForwarder final : public NodeForward {
   bool is_elsewhere(std::uint16_t node, const HttpRequest& request) override;
   void forward(std::uint16_t node, ExchangePtr exchange, Back back) override;
 
-  // Forwarded and not answered yet.
-  std::size_t waiting() const { return waiting_.size(); }
+  // Written on the loop, read by any thread.
+  struct Counters {
+    Counter waiting;           // Forwarded and not answered yet.
+    Counter forwarded_total;   // All ever.
+    Counter unanswered_total;  // Of these: their node was not there, or has gone.
+  };
+  const Counters& counters() const { return counters_; }
 
  private:
   // A node that has said where it can be reached.
@@ -50,6 +56,7 @@ class NodeForwarder final : public NodeForward {
   };
 
   void begin(std::uint64_t id);
+  std::optional<Waiting> take(std::uint64_t id);
   void call(std::uint64_t id, const DialTarget& to);
   void on_answer(std::uint64_t id, Result<HttpResponse> answer);
   void on_drain(std::uint64_t id);
@@ -69,6 +76,7 @@ class NodeForwarder final : public NodeForward {
   std::optional<Millis> listed_at_;
   std::uint64_t next_id_ = 1;
   std::unordered_map<std::uint64_t, Waiting> waiting_;  // Ends before the caller.
+  Counters counters_;
   CallbackTimer watch_timer_;
 };
 

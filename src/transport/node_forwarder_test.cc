@@ -93,7 +93,7 @@ TEST_F(NodeForwarderTest, ThatNodeAnswers) {
   EXPECT_EQ(said(answer), "hi");
   EXPECT_EQ(answer->response->status, 409);
   EXPECT_EQ(answer->response->headers.get("Set-Cookie"), "a=1");
-  EXPECT_EQ(forwarder.waiting(), 0u);
+  EXPECT_EQ(forwarder.counters().waiting.get(), 0u);
 }
 
 TEST_F(NodeForwarderTest, WhatItDoesNotKnowComesBack) {
@@ -123,7 +123,7 @@ TEST_F(NodeForwarderTest, TheNodeSeesItsClientGo) {
   answer->leave();
   EXPECT_TRUE(dialer.peer().closed);
   EXPECT_EQ(said(answer), "dropped");
-  EXPECT_EQ(forwarder.waiting(), 0u);
+  EXPECT_EQ(forwarder.counters().waiting.get(), 0u);
 }
 
 TEST_F(NodeForwarderTest, AClientThatGoesWhileTheDirectoryIsAskedIsForgotten) {

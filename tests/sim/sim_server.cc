@@ -90,7 +90,6 @@ SimCore::SimCore(SimWorld& world, const ServerOptions& server_options, std::size
               .clock = world.clock(),
               .message_bytes_max = options.limits.message_bytes,
               .presence_list_max = options.presence.list_max,
-              .presence_period = options.presence.period,
               .launch = [](RoutesJobPtr) { return false; }}) {}
 
 SimServer::SimServer(SimWorld& world, const ServerOptions& options, std::size_t loops)

@@ -1,5 +1,7 @@
 #include "engine/redis/redis_entry.h"
 
+#include <array>
+#include <boost/container/small_vector.hpp>
 #include <charconv>
 #include <memory>
 #include <utility>
@@ -13,7 +15,10 @@
 namespace carillon {
 namespace {
 
-constexpr std::string_view kMessageVersion = "1";
+constexpr std::string_view kMessageVersion = "2";
+// What the first words of an entry in a message are the values of; behind them the idempotency key, and then names and values.
+constexpr std::array<std::string_view, 3> kNamesOfFirst = {"id", "event", "data"};
+constexpr std::size_t kIdempotencyKeyPlace = 3;
 // What one compressed payload may become.
 constexpr std::size_t kPayloadBytesMax = 256u << 20;
 
@@ -175,6 +180,17 @@ void pack_text(std::string& out, std::string_view text) {
   out += text;
 }
 
+constexpr std::size_t kFieldsMax = 64;
+
+void pack_array_head(std::string& out, std::size_t count) {
+  if (count < 16) {
+    out += static_cast<char>(0x90 | count);
+  } else {
+    out += '\xdc';
+    append_big_endian(out, count, 2);
+  }
+}
+
 class Unpacker {
  public:
   explicit Unpacker(std::string_view bytes) : left_(bytes) {}
@@ -186,14 +202,26 @@ class Unpacker {
     left_.remove_prefix(1);
     if ((head & 0xe0) == 0xa0) return take(head & 0x1f);
     if (head < 0xd9 || head > 0xdb) return std::nullopt;
-    const std::optional<std::string_view> count = take(std::size_t{1} << (head - 0xd9));
-    if (!count) return std::nullopt;
-    std::size_t size = 0;
-    for (const char byte : *count) size = size << 8 | static_cast<std::uint8_t>(byte);
-    return take(size);
+    const std::optional<std::size_t> size = number(std::size_t{1} << (head - 0xd9));
+    return size ? take(*size) : std::nullopt;
+  }
+  // How many values the array has that begins here.
+  std::optional<std::size_t> array() {
+    if (left_.empty()) return std::nullopt;
+    const auto head = static_cast<std::uint8_t>(left_[0]);
+    left_.remove_prefix(1);
+    if ((head & 0xf0) == 0x90) return head & 0x0f;
+    return head == 0xdc ? number(2) : std::nullopt;
   }
 
  private:
+  std::optional<std::size_t> number(std::size_t bytes) {
+    const std::optional<std::string_view> digits = take(bytes);
+    if (!digits) return std::nullopt;
+    std::size_t value = 0;
+    for (const char byte : *digits) value = value << 8 | static_cast<std::uint8_t>(byte);
+    return value;
+  }
   std::optional<std::string_view> take(std::size_t count) {
     if (left_.size() < count) return std::nullopt;
     const std::string_view taken = left_.substr(0, count);
@@ -227,32 +255,33 @@ std::optional<std::string> compressed_payload(const Draft& draft, std::size_t co
   return gzip(draft.payload.view());
 }
 
-void append_entry(std::vector<std::string>& words, const Draft& draft, std::optional<std::string> compressed, std::string id,
+void append_entry(std::string& packed, const Draft& draft, const std::optional<std::string>& compressed, std::string_view id,
                   const RedisWriter& writer) {
-  const std::size_t head = words.size();
-  words.emplace_back();
-  if (!draft.idempotency_key.empty()) words.push_back(draft.idempotency_key);
-  const std::size_t begin = words.size();
-  const auto add = [&words](std::string_view name, std::string value) {
-    words.emplace_back(name);
-    words.push_back(std::move(value));
-  };
-  add("id", std::move(id));
-  add("event", draft.event);
-  if (draft.format != PayloadFormat::kJson) add("format", format_name(draft.format));
-  if (compressed) add("encoding", "gzip");
-  add("data", compressed ? *std::move(compressed) : std::string(draft.payload.view()));
+  // Few have more than the first three.
+  boost::container::small_vector<std::pair<std::string_view, std::string>, 4> more;
+  if (draft.format != PayloadFormat::kJson) more.emplace_back("format", format_name(draft.format));
+  if (compressed) more.emplace_back("encoding", "gzip");
   if (draft.identity != nullptr) {
-    add("user", draft.identity->user);
-    if (draft.identity->verified) add("verified", "1");
-    if (draft.identity->trusted) add("trusted", "1");
+    more.emplace_back("user", draft.identity->user);
+    if (draft.identity->verified) more.emplace_back("verified", "1");
+    if (draft.identity->trusted) more.emplace_back("trusted", "1");
   }
-  if (!draft.tags.empty()) add("tags", tags_text(draft.tags));
-  if (draft.publisher_session != 0) add("from", writer.node + "/" + std::to_string(draft.publisher_session));
-  if (draft.deliver_to != DeliverTo::kAll) add("to", recipients_name(draft.deliver_to));
-  if (draft.own_form) add("own_form", "1");
-  const auto count = static_cast<std::ptrdiff_t>(words.size() - begin);
-  words[head] = std::to_string(draft.idempotency_key.empty() ? count : -count);
+  if (!draft.tags.empty()) more.emplace_back("tags", tags_text(draft.tags));
+  if (draft.publisher_session != 0) more.emplace_back("from", writer.node + "/" + std::to_string(draft.publisher_session));
+  if (draft.deliver_to != DeliverTo::kAll) more.emplace_back("to", recipients_name(draft.deliver_to));
+  if (draft.own_form) more.emplace_back("own_form", "1");
+
+  const bool short_form = more.empty() && draft.idempotency_key.empty();
+  pack_array_head(packed, short_form ? 3 : 4 + 2 * more.size());
+  pack_text(packed, id);
+  pack_text(packed, draft.event);
+  pack_text(packed, compressed ? std::string_view(*compressed) : draft.payload.view());
+  if (short_form) return;
+  pack_text(packed, draft.idempotency_key);
+  for (const auto& [name, value] : more) {
+    pack_text(packed, name);
+    pack_text(packed, value);
+  }
 }
 
 std::string redis_random_text(std::uint64_t random) {
@@ -316,31 +345,27 @@ std::optional<RedisMessage> read_message(std::string_view message) {
   if (!time_ms) return std::nullopt;
   read.time_ms = *time_ms;
   while (!unpacker.at_end()) {
-    const std::optional<std::string_view> head = unpacker.text();
-    std::optional<std::int64_t> count = head ? parse_redis_number(*head) : std::nullopt;
-    if (count && *count < -static_cast<std::int64_t>(message.size())) return std::nullopt;
-    if (count && *count < 0) {
-      if (!unpacker.text()) return std::nullopt;  // The idempotency key.
-      count = -*count;
-    }
-    if (!count || *count > static_cast<std::int64_t>(message.size())) return std::nullopt;
+    const std::optional<std::size_t> count = unpacker.array();
+    if (!count || *count < 3 || *count > kFieldsMax) return std::nullopt;
     std::vector<std::string_view>& words = read.entries.emplace_back();
-    words.reserve(static_cast<std::size_t>(*count));
-    for (std::int64_t i = 0; i < *count; ++i) {
+    words.reserve(*count + 3);
+    for (std::size_t i = 0; i < *count; ++i) {
       const std::optional<std::string_view> word = unpacker.text();
       if (!word) return std::nullopt;
+      if (i == kIdempotencyKeyPlace) continue;
+      if (i < kNamesOfFirst.size()) words.push_back(kNamesOfFirst[i]);
       words.push_back(*word);
     }
   }
   return read;
 }
 
-std::string pack_message(std::int64_t time_ms, std::span<const std::string> words) {
+std::string pack_message(std::int64_t time_ms, std::string_view entries) {
   std::string out;
   pack_text(out, kMessageVersion);
   pack_text(out, "");
   pack_text(out, std::to_string(time_ms));
-  for (const std::string& word : words) pack_text(out, word);
+  out += entries;
   return out;
 }
 

@@ -28,10 +28,9 @@ struct RedisWriter {
 // The draft's payload in gzip, when it has so many bytes or more (0: never) and is smaller so. Any thread.
 std::optional<std::string> compressed_payload(const Draft& draft, std::size_t compress_bytes);
 
-// The publication's part of an entry's fields, name and value in turn, with their number (minus that, and then the draft's
-// idempotency key, when it has one) in front: what the publishing scripts take for each. `id`: what makes the publication's
-// id unique: where the channel keeps history 15 hexadecimal digits, else the id itself.
-void append_entry(std::vector<std::string>& words, const Draft& draft, std::optional<std::string> compressed, std::string id,
+// The publication as one MessagePack array, as the publishing scripts take it and messages bring it (README.md). `id`: what
+// makes the publication's id unique: where the channel keeps history 15 hexadecimal digits, else the id itself.
+void append_entry(std::string& packed, const Draft& draft, const std::optional<std::string>& compressed, std::string_view id,
                   const RedisWriter& writer);
 // The 58 random bits of an id, as append_entry takes them.
 std::string redis_random_text(std::uint64_t random);
@@ -45,14 +44,14 @@ PublicationPtr read_entry(std::string_view channel, const std::optional<Position
 PublicationPtr read_stream_entry(std::string_view channel, const RespValue& entry, const RedisWriter& reader);
 std::optional<Position> stream_entry_position(const RespValue& entry);
 
-// A message with publications of one channel: what the script packs, unpacked. Its texts are the message's.
+// A message with publications of one channel, unpacked. Its texts are the message's.
 struct RedisMessage {
   std::optional<Position> first;  // Of the first publication; those behind it follow without holes. Absent: none has one.
   std::int64_t time_ms = 0;
-  std::vector<std::vector<std::string_view>> entries;
+  std::vector<std::vector<std::string_view>> entries;  // Names and values in turn.
 };
 std::optional<RedisMessage> read_message(std::string_view message);
 // As the scripts do it, for channels that keep no history: what append_entry has made, of any number of publications.
-std::string pack_message(std::int64_t time_ms, std::span<const std::string> words);
+std::string pack_message(std::int64_t time_ms, std::string_view entries);
 
 }  // namespace carillon

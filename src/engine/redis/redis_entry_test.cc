@@ -25,8 +25,8 @@ Draft full_draft() {
 }
 
 // As the scripts pack it, with a position.
-std::string message_of(const std::vector<std::string>& words) {
-  std::string packed = pack_message(42, words);
+std::string message_of(const std::string& entries) {
+  const std::string packed = pack_message(42, entries);
   return packed.substr(0, 2) +
          "\xa3"
          "5-6" +
@@ -34,10 +34,10 @@ std::string message_of(const std::vector<std::string>& words) {
 }
 
 TEST(RedisEntry, ComesBackWhole) {
-  std::vector<std::string> words;
-  append_entry(words, full_draft(), std::nullopt, redis_random_text(99), kHere);
-  append_entry(words, {.channel = "a", .event = "plain"}, std::nullopt, redis_random_text(1), kHere);
-  const std::string text = message_of(words);
+  std::string entries;
+  append_entry(entries, full_draft(), std::nullopt, redis_random_text(99), kHere);
+  append_entry(entries, {.channel = "a", .event = "plain"}, std::nullopt, redis_random_text(1), kHere);
+  const std::string text = message_of(entries);
   const std::optional<RedisMessage> message = read_message(text);
   ASSERT_TRUE(message);
   EXPECT_EQ(message->first, (Position{5, 6}));
@@ -66,9 +66,9 @@ TEST(RedisEntry, WhomItIsForIsKnownOnEveryNode) {
   for (const DeliverTo to : {DeliverTo::kOtherUsers, DeliverTo::kOwnUser, DeliverTo::kOwnSession}) {
     Draft draft = full_draft();
     draft.deliver_to = to;
-    std::vector<std::string> words;
-    append_entry(words, draft, std::nullopt, redis_random_text(99), kHere);
-    const std::string text = message_of(words);
+    std::string entries;
+    append_entry(entries, draft, std::nullopt, redis_random_text(99), kHere);
+    const std::string text = message_of(entries);
     const std::optional<RedisMessage> message = read_message(text);
     ASSERT_TRUE(message);
     for (const RedisWriter* reader : {&kHere, &kElsewhere}) {
@@ -78,9 +78,9 @@ TEST(RedisEntry, WhomItIsForIsKnownOnEveryNode) {
 }
 
 TEST(RedisEntry, MessagesThatAreCutOrChangedAreRefusedOrReadNeverTrusted) {
-  std::vector<std::string> words;
-  append_entry(words, full_draft(), std::string(300, 'x'), redis_random_text(99), kHere);
-  const std::string text = message_of(words);
+  std::string entries;
+  append_entry(entries, full_draft(), std::string(300, 'x'), redis_random_text(99), kHere);
+  const std::string text = message_of(entries);
   for (std::size_t size = 0; size < text.size(); ++size) {
     const std::optional<RedisMessage> message = read_message(std::string_view(text).substr(0, size));
     if (message) {

@@ -11,9 +11,16 @@ namespace carillon {
 namespace {
 
 constexpr Millis kSweep{100};
+constexpr std::size_t kEntryBytes = 32;  // Of an entry in a message, about, beside event and data.
 
 std::size_t size_of(const RedisPublish& publish) {
   return publish.draft.event.size() + (publish.compressed ? publish.compressed->size() : publish.draft.payload.size());
+}
+
+std::size_t size_of(const std::vector<RedisPublish>& batch) {
+  std::size_t bytes = 0;
+  for (const RedisPublish& publish : batch) bytes += size_of(publish);
+  return bytes;
 }
 
 void refuse(std::vector<RedisPublish>& batch, const Error& error) {
@@ -104,7 +111,8 @@ void RedisPublisher::send(Channel& channel) {
 RedisPublisher::Batch RedisPublisher::next_batch(Channel& channel) {
   Batch batch;
   std::size_t bytes = 0;
-  while (!channel.waiting.empty() && batch.size() < kBatchMax && bytes < kBatchBytesMax) {
+  const std::size_t most = std::clamp(channel.waiting.size() / 2, kBatchMin, kBatchMax);
+  while (!channel.waiting.empty() && batch.size() < most && bytes < kBatchBytesMax) {
     RedisPublish& next = channel.waiting.front();
     const bool alone = next.rule.count_max == 0 && !next.draft.idempotency_key.empty();
     if (!batch.empty() && (alone || (next.rule.count_max == 0) != (batch.front().rule.count_max == 0))) break;
@@ -120,7 +128,7 @@ void RedisPublisher::send_kept(Channel& channel, Batch batch) {
   const bool renew = !channel.renewed || parts_.loop.now() - *channel.renewed > Millis(parts_.options.idle_ms / 8);
   if (renew) channel.renewed = parts_.loop.now();
   std::vector<std::string> words;
-  words.reserve(8 + batch.size() * 9);
+  words.reserve(9);
   words.push_back(parts_.keys.publications(channel.name));
   words.push_back(std::to_string(batch.front().rule.count_max));
   words.push_back(std::to_string(parts_.options.idle_ms));
@@ -129,9 +137,11 @@ void RedisPublisher::send_kept(Channel& channel, Batch batch) {
   words.push_back(channel.known ? redis_position(*channel.known) : "");
   words.push_back(std::to_string(channel.known_ms));
   words.push_back(parts_.keys.idempotency(channel.name, ""));
+  std::string& entries = words.emplace_back();
+  entries.reserve(size_of(batch) + batch.size() * kEntryBytes);
   for (RedisPublish& publish : batch) {
     publish.random = random_.next_u64();
-    append_entry(words, publish.draft, std::move(publish.compressed), redis_random_text(publish.random), parts_.writer);
+    append_entry(entries, publish.draft, publish.compressed, redis_random_text(publish.random), parts_.writer);
   }
   if (renew) list(channel.name);
   const std::string keys[] = {parts_.keys.stream(channel.name)};
@@ -143,15 +153,15 @@ void RedisPublisher::send_kept(Channel& channel, Batch batch) {
 
 void RedisPublisher::send_bare(Channel& channel, Batch batch) {
   const std::int64_t now_ms = parts_.clock.unix_ms();
-  std::vector<std::string> words;
+  std::string entries;
   for (RedisPublish& publish : batch) {
     publish.id = random_uuid(random_);
-    append_entry(words, publish.draft, std::move(publish.compressed), publish.id.text(), parts_.writer);
+    append_entry(entries, publish.draft, publish.compressed, publish.id.text(), parts_.writer);
   }
   const std::string heard = parts_.keys.publications(channel.name);
   if (feeds_.wants(channel.name)) feeds_.expect_bare(batch.back().id);
   parts_.client.send(
-      heard, RespCommand{"PUBLISH", heard, pack_message(now_ms, words)},
+      heard, RespCommand{"PUBLISH", heard, pack_message(now_ms, entries)},
       guard_.wrap([this, name = channel.name, batch = std::move(batch), now_ms](const Result<RespValue>& reply) mutable {
         on_bare(name, std::move(batch), now_ms, reply);
       }));
@@ -160,10 +170,10 @@ void RedisPublisher::send_bare(Channel& channel, Batch batch) {
 void RedisPublisher::send_once(Channel& channel, RedisPublish publish) {
   const std::int64_t now_ms = parts_.clock.unix_ms();
   publish.id = random_uuid(random_);
-  std::vector<std::string> words;
-  append_entry(words, publish.draft, std::move(publish.compressed), publish.id.text(), parts_.writer);
+  std::string entry;
+  append_entry(entry, publish.draft, publish.compressed, publish.id.text(), parts_.writer);
   const std::string keys[] = {parts_.keys.idempotency(channel.name, publish.draft.idempotency_key)};
-  std::vector<std::string> arguments = {parts_.keys.publications(channel.name), pack_message(now_ms, words),
+  std::vector<std::string> arguments = {parts_.keys.publications(channel.name), pack_message(now_ms, entry),
                                         std::to_string(parts_.options.idempotency_ms),
                                         redis_receipt_text({.id = publish.id, .time_ms = now_ms})};
   if (feeds_.wants(channel.name)) feeds_.expect_bare(publish.id);

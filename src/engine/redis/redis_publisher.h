@@ -65,7 +65,9 @@ struct RedisPublish {
 class RedisPublisher {
  public:
   // Batches of one channel that are under way at once.
-  static constexpr std::size_t kUnderWayMax = 2;
+  static constexpr std::size_t kUnderWayMax = 3;
+  // A batch is half of what waits, so that Redis has the next while the answers of one are worked on, within these bounds.
+  static constexpr std::size_t kBatchMin = 32;
   static constexpr std::size_t kBatchMax = 256;
   static constexpr std::size_t kBatchBytesMax = 256u << 10;
   // Channels whose state is known; beyond it one is forgotten for each new one.

@@ -98,10 +98,11 @@ local function trim(key, epoch, offset, age_max_ms, bytes_max)
 end
 )lua";
 
-// A message holds so many bytes, about, or words: unpack has a limit, and large texts cost Lua much.
+// Each publication is a table: id, event, data, idempotency key or nothing, then names and values (README.md). What was all
+// published, one behind the other, is told as it came; else it is packed anew.
 constexpr const char* kPublish = R"lua(
 local key, channel, count_max = KEYS[1], ARGV[1], ARGV[2]
-local idle_ms, receipts = tonumber(ARGV[3]), ARGV[8]
+local idle_ms, receipts, packed = tonumber(ARGV[3]), ARGV[8], ARGV[9]
 local epoch, offset, floor, err, ended = top(key)
 if err then return err end
 local now = math.max(millis(), floor or 0, tonumber(ARGV[7]))
@@ -124,6 +125,8 @@ elseif offset == 0 then
 end
 now = text(now)
 local any = text(epoch) .. '-*'
+local items = {cmsgpack.unpack(packed)}
+local count = #items
 -- Until something is not as usual, all were published, one behind the other.
 local first, done, results = nil, 0, nil
 local function each()
@@ -133,45 +136,49 @@ local function each()
   local e, o = split(first)
   for i = 1, done do results[i + 3] = '+' .. id(e, o + i - 1) end
 end
-local run, run_id, run_bytes
+local run, run_id
 local function tell(to)
-  if run then call('PUBLISH', channel, cmsgpack.pack('1', run_id, now, unpack(ARGV, run, to))) end
+  if run then
+    local whole = run == 1 and to == count
+    call('PUBLISH', channel, cmsgpack.pack('2', run_id, now) .. (whole and packed or cmsgpack.pack(unpack(items, run, to))))
+  end
   run = nil
 end
-local at, n = 9, #ARGV
-local function add(words)
-  return pcall('XADD', key, 'MAXLEN', '~', count_max, any, 'time', now, unpack(ARGV, at + 1, at + words))
+-- The last one cuts the stream to its length for all of them.
+local function add(item, is_last)
+  if is_last then
+    return pcall('XADD', key, 'MAXLEN', '~', count_max, any, 'time', now, 'id', item[1], 'event', item[2], 'data', item[3],
+                 unpack(item, 5))
+  end
+  return pcall('XADD', key, any, 'time', now, 'id', item[1], 'event', item[2], 'data', item[3], unpack(item, 5))
 end
-while at <= n do
-  local item, words, receipt, used = at, tonumber(ARGV[at]), nil, nil
-  if words < 0 then
-    words, at = -words, at + 1
-    receipt = receipts .. ARGV[at]
+for i = 1, count do
+  local item, receipt, used, added = items[i], nil, nil, nil
+  if item[4] and item[4] ~= '' then
+    receipt = receipts .. item[4]
     used = pcall('GET', receipt)
   end
   if used then
-    tell(item - 1)
+    tell(i - 1)
     each()
     results[#results + 1] = type(used) == 'table' and '-' .. used.err or '=' .. used
   else
-    local added = add(words)
+    added = add(item, i == count)
     if type(added) == 'table' and string.find(added.err, 'equal or smaller', 1, true) then
       -- The newest entries were deleted by another program: their offsets are not given out again.
-      tell(item - 1)
+      tell(i - 1)
       each()
       epoch = split(last_id(key))
       any = text(epoch) .. '-*'
-      added = add(words)
+      added = add(item, i == count)
     end
     if type(added) == 'table' then
-      tell(item - 1)
+      tell(i - 1)
       each()
       results[#results + 1] = '-' .. added.err
     else
-      if run and (run_bytes > 32768 or item - run > 2000) then tell(item - 1) end
-      if not run then run, run_id, run_bytes = item, added, 0 end
-      run_bytes = run_bytes + #ARGV[at + 6]
-      if receipt then pcall('SET', receipt, added .. ' ' .. now .. ' ' .. ARGV[at + 2], 'PX', ARGV[5]) end
+      if not run then run, run_id = i, added end
+      if receipt then pcall('SET', receipt, added .. ' ' .. now .. ' ' .. item[1], 'PX', ARGV[5]) end
       if results then
         results[#results + 1] = '+' .. added
       else
@@ -179,9 +186,8 @@ while at <= n do
       end
     end
   end
-  at = at + words + 1
 end
-tell(n)
+tell(count)
 return results or {'', first or '', now}
 )lua";
 

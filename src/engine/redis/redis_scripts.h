@@ -9,8 +9,8 @@ namespace carillon::redis_scripts {
 // Publishes to a channel that keeps history.
 //   KEYS  stream
 //   ARGV  pub/sub channel, count_max, idle_ms, "1" when the expiry is to be renewed, idempotency_ms, the position and the time
-//         this node knows the channel to have reached ("" and "0": none), the prefix of the receipts' keys, then the entries as
-//         append_entry makes them
+//         this node knows the channel to have reached ("" and "0": none), the prefix of the receipts' keys, the entries as
+//         append_entry makes them, one behind the other
 //   ->    {"", first position, time} when all were published, one behind the other; else {"each", "", time, one text for
 //         each}: "+<position>", "=<position> <time> <id>" (its key was used before), "-<error>"
 //         A stream that begins with it has offset 1.

@@ -23,6 +23,28 @@ void RoutesDoor::close() {
   siblings_ = nullptr;
 }
 
+namespace {
+
+// No channel has a line break in its name.
+std::string move_of(std::string_view channel, std::string_view key) {
+  return std::string(channel) + '\n' + std::string(key);
+}
+
+}  // namespace
+
+std::size_t RoutesMoves::begin(std::string_view channel, std::string_view key) {
+  const std::lock_guard lock(mutex_);
+  return moving_[move_of(channel, key)]++;
+}
+
+std::size_t RoutesMoves::end(std::string_view channel, std::string_view key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = moving_.find(move_of(channel, key));
+  if (--found->second > 0) return found->second;
+  moving_.erase(found);
+  return 0;
+}
+
 RoutesCommon::RoutesCommon(const RoutesOptions& of, RouteHooks with, Parts given)
     : options(of), hooks(std::move(with)), parts(std::move(given)), door(std::make_shared<RoutesDoor>(siblings)) {
   for (const RouteEntry& entry : hooks.routes) table_.emplace(entry.route, &entry);

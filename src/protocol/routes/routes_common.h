@@ -68,13 +68,26 @@ class RoutesDoor {
   RoutesSiblings* siblings_;  // Null: closed.
 };
 
+// How many connections of a user are just coming into a channel, or leaving it, on all loops: so that what is told of a user is
+// told by one of them.
+class RoutesMoves {
+ public:
+  // How many others there are.
+  std::size_t begin(std::string_view channel, std::string_view key);
+  // How many there still are.
+  std::size_t end(std::string_view channel, std::string_view key);
+
+ private:
+  std::mutex mutex_;
+  boost::unordered_flat_map<std::string, std::size_t> moving_;
+};
+
 struct RoutesCommon {
   struct Parts {
     StateStore& state;
     const Clock& clock;
     std::size_t message_bytes_max = 0;  // Where the options say nothing of their own.
     std::size_t presence_list_max = 0;  // Channels with more members tell nobody of who comes and goes.
-    Milliseconds presence_period{0};
     // Has a handler called on a thread of its own. False: too many wait already.
     std::function<bool(RoutesJobPtr)> launch;
   };
@@ -91,6 +104,7 @@ struct RoutesCommon {
   const Parts parts;
   RoutesSiblings siblings;
   const std::shared_ptr<RoutesDoor> door;
+  RoutesMoves coming, leaving;
   std::atomic<std::size_t> connections{0};
   std::atomic<std::size_t> calls{0};            // Requests that handlers have not finished.
   std::atomic<std::uint64_t> calls_total{0};    // Ever given to handlers.

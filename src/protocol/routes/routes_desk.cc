@@ -26,8 +26,7 @@ bool others_of_key(const PresenceState& state, std::string_view key, std::string
 RoutesDesk::RoutesDesk(Shard& shard, RoutesCommon& common)
     : shard_(shard),
       common_(common),
-      place_(common.siblings.add(shard.loop(), *this)),
-      waiting_timer_([this] { on_store_knows(); }) {}
+      place_(common.siblings.add(shard.loop(), *this)) {}
 
 std::uint64_t RoutesDesk::add(RoutesDialog& dialog) {
   dialogs_.emplace(++last_serial_, &dialog);
@@ -81,29 +80,12 @@ std::size_t RoutesDesk::revoke(const std::string& channel, std::string_view user
 
 // --- Who has left
 
-// The hub tells the store at this turn's end, or when the presence period is over.
-void RoutesDesk::when_store_knows(UniqueFunction<void()> go_on) {
-  waiting_.emplace_back(loop().now() + Millis(common_.parts.presence_period), std::move(go_on));
-  if (waiting_.size() == 1) wait_for_store();
-}
-
-void RoutesDesk::wait_for_store() {
-  if (common_.parts.presence_period.count() == 0) return loop().post([this] { on_store_knows(); });
-  loop().schedule(waiting_timer_, waiting_.front().first - loop().now() + Millis{1});
-}
-
-void RoutesDesk::on_store_knows() {
-  const Millis now = loop().now();
-  std::vector<UniqueFunction<void()>> ready;
-  for (; !waiting_.empty() && waiting_.front().first <= now; waiting_.pop_front()) {
-    ready.push_back(std::move(waiting_.front().second));
-  }
-  if (!waiting_.empty()) wait_for_store();
-  for (UniqueFunction<void()>& go_on : ready) go_on();
-}
-
 void RoutesDesk::on_departure(Departure departure) {
-  when_store_knows([this, departure = std::move(departure)]() mutable { settle(std::move(departure)); });
+  common_.leaving.begin(departure.channel, departure.key);
+  shard_.when_presence_is_told([this, departure = std::move(departure)]() mutable {
+    // The last of those that leave at once looks, and by then finds none of them.
+    if (common_.leaving.end(departure.channel, departure.key) == 0) settle(std::move(departure));
+  });
 }
 
 void RoutesDesk::settle(Departure departure) {

@@ -4,10 +4,8 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "hub/shard.h"
 #include "protocol/routes/routes_codec.h"
@@ -93,13 +91,8 @@ class RoutesDesk {
     std::optional<Draft> left;  // To be told if none of the key is there any more.
   };
   void on_departure(Departure departure);
-  // Calls the function in a later turn, when the store has heard how the presence of this loop's sessions has changed until
-  // now.
-  void when_store_knows(UniqueFunction<void()> go_on);
 
  private:
-  void wait_for_store();
-  void on_store_knows();
   void settle(Departure departure);
   void on_presence(Departure departure, const PresenceState& there);
 
@@ -111,9 +104,6 @@ class RoutesDesk {
   RoutesReader reader_;
   std::uint64_t last_serial_ = 0;
   boost::unordered_flat_map<std::uint64_t, RoutesDialog*> dialogs_;
-  // What waits for the store, each until when, in that order.
-  std::deque<std::pair<Millis, UniqueFunction<void()>>> waiting_;
-  CallbackTimer waiting_timer_;
 };
 
 }  // namespace carillon

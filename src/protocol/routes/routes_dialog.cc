@@ -216,7 +216,7 @@ void RoutesDialog::follow(RouteFollow wish, std::string route, Followed done) {
   if (member && followed.joined) {
     const Result<void> present = session_.set_presence(wish.channel, presence_key_text(), followed.card);
     if (!present) return done(present.error());
-    return desk_.when_store_knows([done = std::move(done)]() mutable { done(false); });
+    return desk_.shard().when_presence_is_told([done = std::move(done)]() mutable { done(false); });
   }
   followed.waiting.push_back(std::move(done));
   if (member) return;  // The hub is being asked.
@@ -229,26 +229,32 @@ void RoutesDialog::follow(RouteFollow wish, std::string route, Followed done) {
 void RoutesDialog::on_joined(const std::string& channel) {
   const auto found = follows_.find(channel);
   if (found == follows_.end()) return;
-  if (!found->second.on_joined) return on_looked(channel, PresenceState{.named = false});
-  desk_.look_who_is_there(channel, [&desk = desk_, serial = serial_, channel](const PresenceState& state) {
-    if (RoutesDialog* const dialog = desk.find(serial)) dialog->on_looked(channel, state);
+  if (!found->second.on_joined) return on_looked(channel, false);
+  const std::string key = presence_key_text();
+  const bool first = desk_.common().coming.begin(channel, key) == 0;
+  desk_.look_who_is_there(channel, [&desk = desk_, serial = serial_, channel, key, first](const PresenceState& state) {
+    RoutesDialog* const dialog = desk.find(serial);
+    const bool is_news = first && state.named && dialog != nullptr &&
+                         !others_of_key(state, key, session_text(dialog->session_.id()));
+    if (dialog != nullptr) dialog->on_looked(channel, is_news);
+    desk.shard().when_presence_is_told([&desk, channel, key] { desk.common().coming.end(channel, key); });
   });
 }
 
-void RoutesDialog::on_looked(const std::string& channel, const PresenceState& state) {
+// `is_news`: nobody else of this user is there.
+void RoutesDialog::on_looked(const std::string& channel, bool is_news) {
   const auto found = follows_.find(channel);
   if (found == follows_.end() || session_.ended()) return;
   Follow& followed = found->second;
-  const std::string key = presence_key_text();
-  if (const Result<void> present = session_.set_presence(channel, key, followed.card); !present) {
+  if (const Result<void> present = session_.set_presence(channel, presence_key_text(), followed.card); !present) {
     return give_up(channel, present.error());
   }
   followed.joined = true;
-  if (followed.on_joined && state.named && !others_of_key(state, key, session_text(session_.id()))) {
+  if (is_news && followed.on_joined) {
     desk_.hub().publish(news(channel, followed, *followed.on_joined, SendMethod::kAllButSender), [](Result<Receipt>) {});
   }
   // Whoever then asks for the members finds this one among them.
-  desk_.when_store_knows([waiting = std::exchange(followed.waiting, {})]() mutable {
+  desk_.shard().when_presence_is_told([waiting = std::exchange(followed.waiting, {})]() mutable {
     bool first = true;
     for (Followed& done : waiting) done(std::exchange(first, false));
   });

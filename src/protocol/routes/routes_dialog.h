@@ -96,7 +96,7 @@ class RoutesDialog final : public Dialog, private SessionClient {
   std::optional<Asked> take(Ticket ticket);
 
   void on_joined(const std::string& channel);
-  void on_looked(const std::string& channel, const PresenceState& state);
+  void on_looked(const std::string& channel, bool is_news);
   void give_up(const std::string& channel, const Error& error);
   void leave(Follows::iterator followed);
   RoutesDesk::Departure departure_of(const std::string& channel, Follow& follow);

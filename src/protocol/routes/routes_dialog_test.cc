@@ -405,6 +405,24 @@ TEST_F(RoutesDialogTest, OthersHearOfAUsersFirstConnectionAndOfTheEndOfTheLast) 
   EXPECT_THAT(bob->hear(), ElementsAre(left));
 }
 
+// Found with two tabs that were closed in one moment.
+TEST_F(RoutesDialogTest, WhoseConnectionsComeAndGoAtOnceIsToldOfOnce) {
+  auto bob = client("bob", 1);
+  follow(request(*bob), thread());
+  for (const unsigned loop : {0u, 1u}) {
+    auto ann = client("ann"), other_tab = client("ann", loop);
+    const RoutesJobPtr asked[] = {request(*ann), request(*other_tab)};
+    for (const RoutesJobPtr& job : asked) desks[job->place]->follow(job, thread(), [](const Result<bool>&) {});
+    world.settle();
+    EXPECT_THAT(bob->hear(), ElementsAre(HasSubstr("joinedThread")));
+    for (RoutesClient* const tab : {ann.get(), other_tab.get()}) {
+      tab->dialog->on_link_closed();  // As what a socket tells: ahead of what was posted in the turn.
+      tab->link.open = false;
+    }
+    EXPECT_THAT(bob->hear(), ElementsAre(HasSubstr("leftThread")));
+  }
+}
+
 TEST_F(RoutesDialogTest, TheUnsubscribeRouteLeavesOneOrAllObjectsAndTellsTheOneWhoAsked) {
   auto bob = client("bob", 1);
   follow(request(*bob), thread());
