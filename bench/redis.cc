@@ -1,11 +1,12 @@
 // What the Redis engine costs, through the engine's port: publishes a second beside a plain loop of pipelined XADD and PUBLISH
 // with the same window against the same Redis; the time from a publish on one node to its arrival on another.
 //
-//   bench_redis publish --port N [--bytes N] [--publishers N] [--heard 1] [--seconds N]
+//   bench_redis publish --port N [--bytes N] [--publishers N] [--heard 1] [--elsewhere 1] [--seconds N]
 //   bench_redis plain   --port N [--bytes N] [--window N] [--seconds N]
 //   bench_redis latency --port N [--bytes N] [--count N]
 //
-// `heard`: the node that publishes hears the channel too. Each prints one line of key=value pairs; bench/run.py makes a table.
+// `heard`: the node that publishes hears the channel too. `elsewhere`: the publishers are on another thread than the engine.
+// Each prints one line of key=value pairs; bench/run.py makes a table.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -124,51 +126,67 @@ Draft draft_of(const Bytes& payload) {
   return {.channel = "bench:1", .event = "message", .payload = payload, .format = PayloadFormat::kJson};
 }
 
-// So many publishers, each with one publish under way; the next is made on this thread when it is answered.
+// So many publishers, each with one publish under way: the next is made when it is answered, there and then, or by the thread
+// that calls run().
 class Publishers {
  public:
-  Publishers(RedisEngine& engine, std::size_t bytes) : engine_(engine), payload_(Bytes::copy_of(std::string(bytes, 'x'))) {}
+  Publishers(RedisEngine& engine, std::size_t bytes, bool elsewhere)
+      : engine_(engine), elsewhere_(elsewhere), payload_(Bytes::copy_of(std::string(bytes, 'x'))) {}
 
+  // How many publishes were answered in that time. Then waits for those under way.
+  std::uint64_t run(std::uint64_t count, double seconds) {
+    const double begin = seconds_now();
+    for (std::uint64_t i = 0; i < count; ++i) publish();
+    if (elsewhere_) {
+      while (seconds_now() - begin < seconds) {
+        for (std::uint64_t again = take(); again > 0; --again) publish();
+      }
+    } else {
+      std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+    }
+    const std::uint64_t answered = answered_;
+    ending_ = true;
+    for (std::uint64_t left = count; left > 0;) left -= take();
+    return answered;
+  }
+
+ private:
   void publish() {
     engine_.publish(draft_of(payload_), [this](const Result<Receipt>& outcome) {
       if (!outcome) give_up(outcome.error().text);
+      answered_.fetch_add(1, std::memory_order_relaxed);
+      if (!elsewhere_ && !ending_) return publish();
       const std::lock_guard lock(mutex_);
-      if (answered_++ == 0) there_.notify_one();
+      if (to_take_++ == 0) there_.notify_one();
     });
   }
   std::uint64_t take() {
     std::unique_lock lock(mutex_);
-    there_.wait(lock, [this] { return answered_ > 0; });
-    return std::exchange(answered_, 0);
+    there_.wait(lock, [this] { return to_take_ > 0; });
+    return std::exchange(to_take_, 0);
   }
 
- private:
   RedisEngine& engine_;
+  const bool elsewhere_;
   const Bytes payload_;
+  std::atomic<std::uint64_t> answered_{0};
+  std::atomic<bool> ending_{false};
   std::mutex mutex_;
   std::condition_variable there_;
-  std::uint64_t answered_ = 0;
+  std::uint64_t to_take_ = 0;
 };
 
 void run_publish(const Flags& flags) {
   Node node(flags);
   const std::uint64_t count = number(flags, "publishers", 64), bytes = number(flags, "bytes", 128);
-  const double seconds = static_cast<double>(number(flags, "seconds", 3));
-  const bool heard = number(flags, "heard", 0) != 0;
+  const bool heard = number(flags, "heard", 0) != 0, elsewhere = number(flags, "elsewhere", 0) != 0;
   if (heard) node.listen("bench:1");
-  Publishers publishers(node.engine(), bytes);
-  for (std::uint64_t i = 0; i < count; ++i) publishers.publish();
+  Publishers publishers(node.engine(), bytes, elsewhere);
   const double begin = seconds_now(), processor_before = processor_seconds();
-  std::uint64_t done = 0;
-  while (seconds_now() - begin < seconds) {
-    const std::uint64_t answered = publishers.take();
-    done += answered;
-    for (std::uint64_t i = 0; i < answered; ++i) publishers.publish();
-  }
+  const auto done = static_cast<double>(publishers.run(count, static_cast<double>(number(flags, "seconds", 3))));
   const double took = seconds_now() - begin, processor = processor_seconds() - processor_before;
-  for (std::uint64_t left = count; left > 0;) left -= publishers.take();
-  fmt::print("publishers={} bytes={} heard={} per_second={:.0f} cpu_us={:.2f}\n", count, bytes, heard ? 1 : 0,
-             static_cast<double>(done) / took, 1e6 * processor / static_cast<double>(done));
+  fmt::print("publishers={} bytes={} heard={} elsewhere={} per_second={:.0f} cpu_us={:.2f}\n", count, bytes, heard ? 1 : 0,
+             elsewhere ? 1 : 0, done / took, 1e6 * processor / done);
 }
 
 // What any program must do: add to the stream, tell who listens; so many under way.

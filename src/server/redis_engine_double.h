@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <atomic>
 
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -60,6 +61,18 @@ class RedisEngineNode {
     thread_.join();
   }
   RedisEngine& engine() { return *engine_; }
+
+  // Everything the engine is asked inside reaches its loop in one turn.
+  void in_one_turn(const std::function<void()>& act) {
+    std::promise<void> held, go_on;
+    loop_->post([held = &held, go_on = go_on.get_future()]() mutable {
+      held->set_value();
+      go_on.wait();
+    });
+    held.get_future().wait();
+    act();
+    go_on.set_value();
+  }
 
   // Waits until this is heard.
   void listen(const Selector& selector) {
@@ -148,6 +161,37 @@ class RedisEngineNode {
   std::unique_ptr<RedisEngine> engine_;
   std::thread thread_;
 };
+
+// Publishes that were made at once.
+struct Burst {
+  std::vector<std::future<Result<Receipt>>> outcomes;
+
+  // All were published; their positions, in the order of the calls.
+  std::vector<Position> positions() {
+    std::vector<Position> all;
+    for (auto& outcome : outcomes) {
+      const Result<Receipt> told = outcome.get();
+      EXPECT_TRUE(told) << told.error().text;
+      if (told) all.push_back(*told->position);
+    }
+    return all;
+  }
+};
+// Publishes "<from>", "<from + 1>" and so on, in one turn: from 8 on they go in batches by commands.
+inline Burst burst(RedisEngineNode& node, const std::string& channel, int from, int count,
+                   const std::function<void(int, Draft&)>& change = {}) {
+  Burst made;
+  node.in_one_turn([&] {
+    for (int i = from; i < from + count; ++i) {
+      Draft draft{.channel = channel, .event = "e", .payload = Bytes::copy_of(std::to_string(i))};
+      if (change) change(i, draft);
+      auto promise = std::make_shared<std::promise<Result<Receipt>>>();
+      made.outcomes.push_back(promise->get_future());
+      node.engine().publish(std::move(draft), [promise](Result<Receipt> told) { promise->set_value(std::move(told)); });
+    }
+  });
+  return made;
+}
 
 // Nodes of one prefix, and what is looked at.
 class RedisEngineTest : public testing::Test {

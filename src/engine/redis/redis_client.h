@@ -52,8 +52,13 @@ class RedisClient {
   using AllReplied = UniqueFunction<void(Result<std::vector<RespValue>>)>;
   virtual void send_all(RespCommand command, AllReplied done) = 0;
   // Commands that are executed one behind the other with nothing between (MULTI, EXEC), all on keys of one slot. The answer is
-  // EXEC's array.
-  virtual void transact(std::string_view key, std::vector<RespCommand> commands, Replied done) = 0;
+  // EXEC's array. A script among them is loaded before; where Redis has lost it since, its answer is NOSCRIPT.
+  virtual void transact(std::string_view key, RespTransaction commands, Replied done) = 0;
+  void transact(std::string_view key, const std::vector<RespCommand>& commands, Replied done) {
+    RespTransaction all;
+    for (const RespCommand& command : commands) all.add(command);
+    transact(key, std::move(all), std::move(done));
+  }
   // EVALSHA, with the script loaded where it is not known. The script outlives the client.
   virtual void run(const RedisScript& script, std::span<const std::string> keys, std::vector<std::string> arguments,
                    Replied done) = 0;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "engine/redis/redis_slots.h"
 #include "server/redis_engine_double.h"
 
 namespace carillon {
@@ -85,6 +86,31 @@ TEST_F(RedisEngineClusterTest, ACutSubscriptionIsMadeUpForOnEveryMaster) {
     EXPECT_TRUE(has_offsets_without_holes(b.heard.copy(channel)));
     EXPECT_EQ(b.count_of(channel), static_cast<std::size_t>(count));
   }
+  EXPECT_TRUE(b.heard.gaps().empty());
+}
+
+TEST_F(RedisEngineClusterTest, BatchesKeepTheirOrderWhileTheirSlotMoves) {
+  RedisClusterProcess cluster;
+  RedisEngineNode a(options(cluster)), b(options(cluster));
+  b.listen({Selector::Kind::kExact, "c0"});
+  a.publish("c0", "0");
+  const std::size_t from = home_of(cluster, "c0"), to = (from + 1) % 3;
+  const std::uint16_t slot = redis_slot_of(stream("c0"));
+  const std::function<void()> steps[] = {[] {}, [&] { cluster.begin_move(slot, from, to); },
+                                         [&] { cluster.move_keys(slot, from, to); }, [&] { cluster.end_move(slot, to); }};
+  int next = 1;
+  for (const std::function<void()>& step : steps) {
+    Burst before = burst(a, "c0", next, 100);
+    step();
+    Burst behind = burst(a, "c0", next + 100, 100);
+    before.positions();
+    EXPECT_EQ(behind.positions().back().offset, static_cast<std::uint64_t>(next) + 200);
+    next += 200;
+  }
+  wait_for_last(b, "c0", "800");
+  EXPECT_TRUE(has_offsets_without_holes(b.heard.copy("c0")));
+  EXPECT_EQ(b.count_of("c0"), 801u);
+  EXPECT_EQ(kept(a, "c0"), b.heard_of("c0"));
   EXPECT_TRUE(b.heard.gaps().empty());
 }
 

@@ -1,7 +1,6 @@
 #include "engine/redis/redis_entry.h"
 
 #include <array>
-#include <boost/container/small_vector.hpp>
 #include <charconv>
 #include <memory>
 #include <utility>
@@ -195,13 +194,16 @@ class Unpacker {
  public:
   explicit Unpacker(std::string_view bytes) : left_(bytes) {}
   bool at_end() const { return left_.empty(); }
+  std::string_view rest() const { return left_; }
 
+  // Absent: what comes next is no text; nothing is taken then.
   std::optional<std::string_view> text() {
     if (left_.empty()) return std::nullopt;
     const auto head = static_cast<std::uint8_t>(left_[0]);
+    const bool is_short = (head & 0xe0) == 0xa0;
+    if (!is_short && (head < 0xd9 || head > 0xdb)) return std::nullopt;
     left_.remove_prefix(1);
-    if ((head & 0xe0) == 0xa0) return take(head & 0x1f);
-    if (head < 0xd9 || head > 0xdb) return std::nullopt;
+    if (is_short) return take(head & 0x1f);
     const std::optional<std::size_t> size = number(std::size_t{1} << (head - 0xd9));
     return size ? take(*size) : std::nullopt;
   }
@@ -255,10 +257,14 @@ std::optional<std::string> compressed_payload(const Draft& draft, std::size_t co
   return gzip(draft.payload.view());
 }
 
-void append_entry(std::string& packed, const Draft& draft, const std::optional<std::string>& compressed, std::string_view id,
-                  const RedisWriter& writer) {
-  // Few have more than the first three.
-  boost::container::small_vector<std::pair<std::string_view, std::string>, 4> more;
+RedisEntry redis_entry(const Draft& draft, const std::optional<std::string>& compressed, std::string_view id,
+                       const RedisWriter& writer) {
+  RedisEntry entry{.id = id,
+                   .event = draft.event,
+                   .data = compressed ? std::string_view(*compressed) : draft.payload.view(),
+                   .idempotency_key = draft.idempotency_key,
+                   .more = {}};
+  auto& more = entry.more;
   if (draft.format != PayloadFormat::kJson) more.emplace_back("format", format_name(draft.format));
   if (compressed) more.emplace_back("encoding", "gzip");
   if (draft.identity != nullptr) {
@@ -270,18 +276,28 @@ void append_entry(std::string& packed, const Draft& draft, const std::optional<s
   if (draft.publisher_session != 0) more.emplace_back("from", writer.node + "/" + std::to_string(draft.publisher_session));
   if (draft.deliver_to != DeliverTo::kAll) more.emplace_back("to", recipients_name(draft.deliver_to));
   if (draft.own_form) more.emplace_back("own_form", "1");
+  return entry;
+}
 
-  const bool short_form = more.empty() && draft.idempotency_key.empty();
-  pack_array_head(packed, short_form ? 3 : 4 + 2 * more.size());
-  pack_text(packed, id);
-  pack_text(packed, draft.event);
-  pack_text(packed, compressed ? std::string_view(*compressed) : draft.payload.view());
+void append_packed(std::string& out, const RedisEntry& entry) {
+  const bool short_form = entry.more.empty() && entry.idempotency_key.empty();
+  pack_array_head(out, short_form ? 3 : 4 + 2 * entry.more.size());
+  for (const std::string_view first : {entry.id, entry.event, entry.data}) pack_text(out, first);
   if (short_form) return;
-  pack_text(packed, draft.idempotency_key);
-  for (const auto& [name, value] : more) {
-    pack_text(packed, name);
-    pack_text(packed, value);
+  pack_text(out, entry.idempotency_key);
+  for (const auto& [name, value] : entry.more) {
+    pack_text(out, name);
+    pack_text(out, value);
   }
+}
+
+std::size_t field_word_count(const RedisEntry& entry) {
+  return 2 * (kNamesOfFirst.size() + entry.more.size());
+}
+
+void append_fields(RespTransaction& out, const RedisEntry& entry) {
+  out.word("id").word(entry.id).word("event").word(entry.event).word("data").word(entry.data);
+  for (const auto& [name, value] : entry.more) out.word(name).word(value);
 }
 
 std::string redis_random_text(std::uint64_t random) {
@@ -344,11 +360,30 @@ std::optional<RedisMessage> read_message(std::string_view message) {
   const std::optional<std::int64_t> time_ms = parse_redis_number(*time);
   if (!time_ms) return std::nullopt;
   read.time_ms = *time_ms;
+  if (const std::optional<std::string_view> announced = unpacker.text()) {
+    const std::optional<std::int64_t> count = parse_redis_number(*announced);
+    if (!count || *count <= 0 || !read.first || !unpacker.at_end()) return std::nullopt;
+    read.announced = static_cast<std::size_t>(*count);
+    return read;
+  }
+  auto entries = read_entries(unpacker.rest());
+  if (!entries) return std::nullopt;
+  read.entries = *std::move(entries);
+  return read;
+}
+
+bool is_only_entries(std::string_view message) {
+  return Unpacker(message).array().has_value();
+}
+
+std::optional<std::vector<std::vector<std::string_view>>> read_entries(std::string_view message) {
+  Unpacker unpacker(message);
+  std::vector<std::vector<std::string_view>> entries;
   while (!unpacker.at_end()) {
     const std::optional<std::size_t> count = unpacker.array();
-    if (!count || *count < 3 || *count > kFieldsMax) return std::nullopt;
-    std::vector<std::string_view>& words = read.entries.emplace_back();
-    words.reserve(*count + 3);
+    if (!count || *count < kNamesOfFirst.size() || *count > kFieldsMax) return std::nullopt;
+    std::vector<std::string_view>& words = entries.emplace_back();
+    words.reserve(*count + kNamesOfFirst.size());
     for (std::size_t i = 0; i < *count; ++i) {
       const std::optional<std::string_view> word = unpacker.text();
       if (!word) return std::nullopt;
@@ -357,13 +392,13 @@ std::optional<RedisMessage> read_message(std::string_view message) {
       words.push_back(*word);
     }
   }
-  return read;
+  return entries;
 }
 
-std::string pack_message(std::int64_t time_ms, std::string_view entries) {
+std::string pack_message(const std::optional<Position>& first, std::int64_t time_ms, std::string_view entries) {
   std::string out;
   pack_text(out, kMessageVersion);
-  pack_text(out, "");
+  pack_text(out, first ? redis_position(*first) : "");
   pack_text(out, std::to_string(time_ms));
   out += entries;
   return out;

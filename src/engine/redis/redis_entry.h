@@ -3,11 +3,13 @@
 // trusted.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/redis/resp.h"
@@ -28,10 +30,20 @@ struct RedisWriter {
 // The draft's payload in gzip, when it has so many bytes or more (0: never) and is smaller so. Any thread.
 std::optional<std::string> compressed_payload(const Draft& draft, std::size_t compress_bytes);
 
-// The publication as one MessagePack array, as the publishing scripts take it and messages bring it (README.md). `id`: what
-// makes the publication's id unique: where the channel keeps history 15 hexadecimal digits, else the id itself.
-void append_entry(std::string& packed, const Draft& draft, const std::optional<std::string>& compressed, std::string_view id,
-                  const RedisWriter& writer);
+// A publication to be written: views of the draft, and of what is made of it. `id`: what makes the publication's id unique:
+// where the channel keeps history 15 hexadecimal digits, else the id itself.
+struct RedisEntry {
+  std::string_view id, event, data;
+  std::string_view idempotency_key;
+  boost::container::small_vector<std::pair<std::string_view, std::string>, 4> more;  // Names and values; few have any.
+};
+RedisEntry redis_entry(const Draft& draft, const std::optional<std::string>& compressed, std::string_view id,
+                       const RedisWriter& writer);
+// As one MessagePack array, as the publishing scripts take it and messages bring it (README.md).
+void append_packed(std::string& out, const RedisEntry& entry);
+// As XADD takes it, but for the time.
+std::size_t field_word_count(const RedisEntry& entry);
+void append_fields(RespTransaction& out, const RedisEntry& entry);
 // The 58 random bits of an id, as append_entry takes them.
 std::string redis_random_text(std::uint64_t random);
 // The id of the publication there whose entry has this `id`.
@@ -49,9 +61,14 @@ struct RedisMessage {
   std::optional<Position> first;  // Of the first publication; those behind it follow without holes. Absent: none has one.
   std::int64_t time_ms = 0;
   std::vector<std::vector<std::string_view>> entries;  // Names and values in turn.
+  std::size_t announced = 0;                           // So many entries follow in the next message, which is only these.
 };
 std::optional<RedisMessage> read_message(std::string_view message);
-// As the scripts do it, for channels that keep no history: what append_entry has made, of any number of publications.
-std::string pack_message(std::int64_t time_ms, std::string_view entries);
+// Whether the message is only entries, which the one before it has announced.
+bool is_only_entries(std::string_view message);
+// Absent: it cannot be read.
+std::optional<std::vector<std::vector<std::string_view>>> read_entries(std::string_view message);
+// As the scripts do it: what append_packed has made, of any number of publications. `first`: as in RedisMessage.
+std::string pack_message(const std::optional<Position>& first, std::int64_t time_ms, std::string_view entries);
 
 }  // namespace carillon

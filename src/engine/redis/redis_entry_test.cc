@@ -24,19 +24,18 @@ Draft full_draft() {
           .idempotency_key = "key"};
 }
 
-// As the scripts pack it, with a position.
+void append(std::string& entries, const Draft& draft, const std::optional<std::string>& compressed, const std::string& id) {
+  append_packed(entries, redis_entry(draft, compressed, id, kHere));
+}
+
 std::string message_of(const std::string& entries) {
-  const std::string packed = pack_message(42, entries);
-  return packed.substr(0, 2) +
-         "\xa3"
-         "5-6" +
-         packed.substr(3);
+  return pack_message(Position{5, 6}, 42, entries);
 }
 
 TEST(RedisEntry, ComesBackWhole) {
   std::string entries;
-  append_entry(entries, full_draft(), std::nullopt, redis_random_text(99), kHere);
-  append_entry(entries, {.channel = "a", .event = "plain"}, std::nullopt, redis_random_text(1), kHere);
+  append(entries, full_draft(), std::nullopt, redis_random_text(99));
+  append(entries, {.channel = "a", .event = "plain"}, std::nullopt, redis_random_text(1));
   const std::string text = message_of(entries);
   const std::optional<RedisMessage> message = read_message(text);
   ASSERT_TRUE(message);
@@ -67,7 +66,7 @@ TEST(RedisEntry, WhomItIsForIsKnownOnEveryNode) {
     Draft draft = full_draft();
     draft.deliver_to = to;
     std::string entries;
-    append_entry(entries, draft, std::nullopt, redis_random_text(99), kHere);
+    append(entries, draft, std::nullopt, redis_random_text(99));
     const std::string text = message_of(entries);
     const std::optional<RedisMessage> message = read_message(text);
     ASSERT_TRUE(message);
@@ -79,7 +78,7 @@ TEST(RedisEntry, WhomItIsForIsKnownOnEveryNode) {
 
 TEST(RedisEntry, MessagesThatAreCutOrChangedAreRefusedOrReadNeverTrusted) {
   std::string entries;
-  append_entry(entries, full_draft(), std::string(300, 'x'), redis_random_text(99), kHere);
+  append(entries, full_draft(), std::string(300, 'x'), redis_random_text(99));
   const std::string text = message_of(entries);
   for (std::size_t size = 0; size < text.size(); ++size) {
     const std::optional<RedisMessage> message = read_message(std::string_view(text).substr(0, size));

@@ -68,9 +68,10 @@ class RedisFeed {
   std::vector<Waiter> take_waiters(Millis now);
   std::vector<Waiter> take_all_waiters() { return std::exchange(waiters_, {}); }
 
-  bool stale = false;  // This node has been deaf, and what was missed is not read yet.
-  bool asked = false;  // The stream is being read now; else, while reading(), it is to be asked again.
-  bool again = false;  // When that is answered, once more.
+  std::optional<RedisMessage> announced;  // Its publications are the next message.
+  bool stale = false;                     // This node has been deaf, and what was missed is not read yet.
+  bool asked = false;                     // The stream is being read now; else, while reading(), it is to be asked again.
+  bool again = false;                     // When that is answered, once more.
 
  private:
   struct Held {

@@ -87,6 +87,12 @@ std::optional<Position> RedisFeeds::last(std::string_view channel) const {
 void RedisFeeds::on_message(std::size_t /*master*/, std::string_view channel, std::string_view message) {
   const std::optional<std::string> name = parts_.keys.channel_of_publications(channel);
   if (!name || !wants(*name)) return;
+  RedisFeed* const known = find(*name);
+  std::optional<RedisMessage> announced = known == nullptr ? std::nullopt : std::exchange(known->announced, std::nullopt);
+  if (is_only_entries(message)) {
+    if (announced) take_announced(*known, *std::move(announced), message);
+    return;  // Else nothing was published, or this node has heard only the end of it.
+  }
   const std::optional<RedisMessage> read = read_message(message);
   if (!read) {
     if (log_limit_.may_write(parts_.loop.now())) {
@@ -95,17 +101,32 @@ void RedisFeeds::on_message(std::size_t /*master*/, std::string_view channel, st
     return;
   }
   RedisFeed& feed = feed_of(*name);
-  if (read->first) return take_positioned(feed, *read);
-  take_bare(feed, *read);
+  if (read->announced > 0) {
+    feed.announced = read;
+  } else if (read->first) {
+    take_positioned(feed, *read);
+  } else {
+    take_bare(feed, *read);
+  }
+}
+
+// Most often it is this node's own, which was handed out when its publish was answered.
+bool RedisFeeds::is_known(const RedisFeed& feed, const Position& first, std::size_t count) const {
+  return count > 0 && feed.has_reached({first.epoch, first.offset + count - 1}) && first.epoch == feed.last()->epoch;
+}
+
+void RedisFeeds::take_announced(RedisFeed& feed, RedisMessage announced, std::string_view entries) {
+  if (is_known(feed, *announced.first, announced.announced)) return;
+  auto read = read_entries(entries);
+  // What cannot be read, or is not what was announced, is missing before the next.
+  if (!read || read->size() != announced.announced) return;
+  announced.entries = *std::move(read);
+  take_positioned(feed, announced);
 }
 
 void RedisFeeds::take_positioned(RedisFeed& feed, const RedisMessage& message) {
   Position position = *message.first;
-  // Most often it is this node's own, which was handed out when its publish was answered.
-  if (feed.has_reached({position.epoch, position.offset + message.entries.size() - 1}) &&
-      position.epoch == feed.last()->epoch) {
-    return;
-  }
+  if (is_known(feed, position, message.entries.size())) return;
   for (const auto& words : message.entries) {
     PublicationPtr publication = read_entry(feed.name(), position, message.time_ms, words, parts_.writer);
     ++position.offset;
@@ -258,8 +279,9 @@ void RedisFeeds::finish_reading(RedisFeed& feed) {
 void RedisFeeds::on_deaf(std::size_t master) {
   deaf_.insert(master);
   for (auto& [channel, feed] : feeds_) {
-    if (feed->stale || !feed->keeps() || master_of(channel) != master) continue;
-    feed->stale = true;
+    if (!feed->keeps() || master_of(channel) != master) continue;
+    feed->announced.reset();
+    if (std::exchange(feed->stale, true)) continue;
     ++stale_count_;
   }
   reset_ = reset_ || interests_.wants_wide() || interests_.wants_bare();

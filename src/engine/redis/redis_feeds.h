@@ -66,6 +66,8 @@ class RedisFeeds final : private RedisSubscriber {
   RedisFeed* find(std::string_view channel) const;
   RedisFeed& feed_of(const std::string& channel);
   void take_positioned(RedisFeed& feed, const RedisMessage& message);
+  void take_announced(RedisFeed& feed, RedisMessage announced, std::string_view entries);
+  bool is_known(const RedisFeed& feed, const Position& first, std::size_t count) const;
   void take_bare(RedisFeed& feed, const RedisMessage& message);
   void find_start(const std::string& channel, const Position& first);
   void settle_behind_barrier(const std::string& channel, const Position& top, RedisAnswer<void> settled);

@@ -1,6 +1,8 @@
 #include "engine/redis/redis_publisher.h"
 
 #include <algorithm>
+#include <array>
+#include <ranges>
 
 #include "engine/redis/redis_failure.h"
 #include "engine/redis/redis_receipts.h"
@@ -15,6 +17,10 @@ constexpr std::size_t kEntryBytes = 32;  // Of an entry in a message, about, bes
 
 std::size_t size_of(const RedisPublish& publish) {
   return publish.draft.event.size() + (publish.compressed ? publish.compressed->size() : publish.draft.payload.size());
+}
+
+Millis renew_time(const RedisOptions& options) {
+  return options.idle_ms == 0 ? Millis(3'600'000) : Millis(options.idle_ms / 8);
 }
 
 std::size_t size_of(const std::vector<RedisPublish>& batch) {
@@ -93,11 +99,19 @@ void RedisPublisher::flush() {
 }
 
 void RedisPublisher::send(Channel& channel) {
-  while (channel.under_way < kUnderWayMax && !channel.waiting.empty()) {
-    Batch batch = next_batch(channel);
+  while (channel.under_way < kUnderWayMax && !channel.waiting.empty() && channel.returned.empty()) {
+    const std::size_t count = next_count(channel);
+    const bool by_commands = may_go_by_commands(channel, count);
+    // Few wait for more: what is under way is answered soon.
+    if (channel.under_way > 0 && count < kByCommandsMin) break;
+    // What goes otherwise would overtake those that go by commands, if they have to go again.
+    if (channel.by_commands > 0 && !by_commands) break;
+    Batch batch = take(channel, count);
     ++channel.under_way;
-    if (batch.front().rule.count_max > 0) {
-      send_kept(channel, std::move(batch));
+    if (by_commands) {
+      send_by_commands(channel, std::move(batch));
+    } else if (batch.front().rule.count_max > 0) {
+      send_by_script(channel, std::move(batch));
     } else if (!batch.front().draft.idempotency_key.empty()) {
       send_once(channel, std::move(batch.front()));
     } else {
@@ -108,25 +122,49 @@ void RedisPublisher::send(Channel& channel) {
 }
 
 // What is not kept goes apart from what is; of that, those with a key go alone.
-RedisPublisher::Batch RedisPublisher::next_batch(Channel& channel) {
-  Batch batch;
-  std::size_t bytes = 0;
+std::size_t RedisPublisher::next_count(const Channel& channel) {
+  const auto goes_alone = [](const RedisPublish& each) {
+    return each.rule.count_max == 0 && !each.draft.idempotency_key.empty();
+  };
+  const RedisPublish& first = channel.waiting.front();
+  if (goes_alone(first)) return 1;
   const std::size_t most = std::clamp(channel.waiting.size() / 2, kBatchMin, kBatchMax);
-  while (!channel.waiting.empty() && batch.size() < most && bytes < kBatchBytesMax) {
-    RedisPublish& next = channel.waiting.front();
-    const bool alone = next.rule.count_max == 0 && !next.draft.idempotency_key.empty();
-    if (!batch.empty() && (alone || (next.rule.count_max == 0) != (batch.front().rule.count_max == 0))) break;
+  std::size_t count = 0, bytes = 0;
+  for (const RedisPublish& next : channel.waiting) {
+    if (count == most || bytes >= kBatchBytesMax) break;
+    if (goes_alone(next) || (next.rule.count_max == 0) != (first.rule.count_max == 0)) break;
     bytes += size_of(next);
-    batch.push_back(std::move(next));
+    ++count;
+  }
+  return count;
+}
+
+bool RedisPublisher::may_go_by_commands(const Channel& channel, std::size_t count) const {
+  return count >= kByCommandsMin && channel.waiting.front().rule.count_max > 0 && channel.known && !channel.unsure &&
+         redis_ms_ != 0 && channel.renewed && parts_.loop.now() - *channel.renewed <= renew_time(parts_.options) &&
+         std::all_of(channel.waiting.begin(), channel.waiting.begin() + static_cast<std::ptrdiff_t>(count),
+                     [](const RedisPublish& each) { return each.draft.idempotency_key.empty(); });
+}
+
+RedisPublisher::Batch RedisPublisher::take(Channel& channel, std::size_t count) {
+  Batch batch;
+  batch.reserve(count);
+  for (; count > 0; --count) {
+    batch.push_back(std::move(channel.waiting.front()));
     channel.waiting.pop_front();
-    if (alone) break;
   }
   return batch;
 }
 
-void RedisPublisher::send_kept(Channel& channel, Batch batch) {
-  const bool renew = !channel.renewed || parts_.loop.now() - *channel.renewed > Millis(parts_.options.idle_ms / 8);
+// The expiry of the stream, and the name in the list, are to be renewed.
+bool RedisPublisher::renews(Channel& channel) {
+  const bool renew = !channel.renewed || parts_.loop.now() - *channel.renewed > renew_time(parts_.options);
   if (renew) channel.renewed = parts_.loop.now();
+  return renew;
+}
+
+void RedisPublisher::send_by_script(Channel& channel, Batch batch) {
+  const bool renew = renews(channel);
   std::vector<std::string> words;
   words.reserve(9);
   words.push_back(parts_.keys.publications(channel.name));
@@ -141,14 +179,49 @@ void RedisPublisher::send_kept(Channel& channel, Batch batch) {
   entries.reserve(size_of(batch) + batch.size() * kEntryBytes);
   for (RedisPublish& publish : batch) {
     publish.random = random_.next_u64();
-    append_entry(entries, publish.draft, publish.compressed, redis_random_text(publish.random), parts_.writer);
+    append_packed(entries, redis_entry(publish.draft, publish.compressed, redis_random_text(publish.random), parts_.writer));
   }
   if (renew) list(channel.name);
   const std::string keys[] = {parts_.keys.stream(channel.name)};
   parts_.client.run(redis_scripts::publish(), keys, std::move(words),
                     guard_.wrap([this, name = channel.name, batch = std::move(batch)](const Result<RespValue>& reply) mutable {
-                      on_published(name, std::move(batch), reply);
+                      on_script(name, std::move(batch), reply);
                     }));
+}
+
+void RedisPublisher::send_by_commands(Channel& channel, Batch batch) {
+  ++channel.by_commands;
+  const std::string stream = parts_.keys.stream(channel.name), heard = parts_.keys.publications(channel.name);
+  const std::string count_max = std::to_string(batch.front().rule.count_max);
+  const std::string any = std::to_string(channel.known->epoch) + "-*";
+  const std::int64_t time_ms = std::max(redis_ms_ + (parts_.loop.now() - redis_ms_at_).count(), channel.known_ms);
+  channel.known_ms = time_ms;
+  const std::string time = std::to_string(time_ms);
+  RespTransaction commands;
+  std::string packed, id;
+  packed.reserve(size_of(batch) + batch.size() * kEntryBytes);
+  for (RedisPublish& publish : batch) {
+    publish.random = random_.next_u64();
+    id = redis_random_text(publish.random);
+    const RedisEntry entry = redis_entry(publish.draft, publish.compressed, id, parts_.writer);
+    append_packed(packed, entry);
+    // The last one cuts the stream to its length for all of them.
+    const bool is_last = &publish == &batch.back();
+    commands.begin(6 + (is_last ? 3 : 0) + field_word_count(entry)).word("XADD").word(stream).word("NOMKSTREAM");
+    if (is_last) commands.word("MAXLEN").word("~").word(count_max);
+    commands.word(any).word("time").word(time);
+    append_fields(commands, entry);
+  }
+  const std::string known = redis_position(*channel.known), count = std::to_string(batch.size());
+  const std::string idle_ms = std::to_string(parts_.options.idle_ms);
+  commands.run(redis_scripts::announce(), std::array<std::string_view, 1>{stream},
+               std::array<std::string_view, 6>{heard, known, count, time, id, idle_ms});
+  commands.begin(3).word("PUBLISH").word(heard).word(packed);
+  parts_.client.transact(
+      stream, std::move(commands),
+      guard_.wrap([this, name = channel.name, batch = std::move(batch), time_ms](const Result<RespValue>& reply) mutable {
+        on_commands(name, std::move(batch), time_ms, reply);
+      }));
 }
 
 void RedisPublisher::send_bare(Channel& channel, Batch batch) {
@@ -156,12 +229,12 @@ void RedisPublisher::send_bare(Channel& channel, Batch batch) {
   std::string entries;
   for (RedisPublish& publish : batch) {
     publish.id = random_uuid(random_);
-    append_entry(entries, publish.draft, publish.compressed, publish.id.text(), parts_.writer);
+    append_packed(entries, redis_entry(publish.draft, publish.compressed, publish.id.text(), parts_.writer));
   }
   const std::string heard = parts_.keys.publications(channel.name);
   if (feeds_.wants(channel.name)) feeds_.expect_bare(batch.back().id);
   parts_.client.send(
-      heard, RespCommand{"PUBLISH", heard, pack_message(now_ms, entries)},
+      heard, RespCommand{"PUBLISH", heard, pack_message(std::nullopt, now_ms, entries)},
       guard_.wrap([this, name = channel.name, batch = std::move(batch), now_ms](const Result<RespValue>& reply) mutable {
         on_bare(name, std::move(batch), now_ms, reply);
       }));
@@ -171,9 +244,9 @@ void RedisPublisher::send_once(Channel& channel, RedisPublish publish) {
   const std::int64_t now_ms = parts_.clock.unix_ms();
   publish.id = random_uuid(random_);
   std::string entry;
-  append_entry(entry, publish.draft, publish.compressed, publish.id.text(), parts_.writer);
+  append_packed(entry, redis_entry(publish.draft, publish.compressed, publish.id.text(), parts_.writer));
   const std::string keys[] = {parts_.keys.idempotency(channel.name, publish.draft.idempotency_key)};
-  std::vector<std::string> arguments = {parts_.keys.publications(channel.name), pack_message(now_ms, entry),
+  std::vector<std::string> arguments = {parts_.keys.publications(channel.name), pack_message(std::nullopt, now_ms, entry),
                                         std::to_string(parts_.options.idempotency_ms),
                                         redis_receipt_text({.id = publish.id, .time_ms = now_ms})};
   if (feeds_.wants(channel.name)) feeds_.expect_bare(publish.id);
@@ -186,14 +259,51 @@ void RedisPublisher::send_once(Channel& channel, RedisPublish publish) {
 
 // ---- Answers ----
 
-void RedisPublisher::on_published(const std::string& name, Batch batch, const Result<RespValue>& reply) {
+void RedisPublisher::on_script(const std::string& name, Batch batch, const Result<RespValue>& reply) {
   const std::optional<Error> failure = redis_failure(reply);
   std::optional<RedisOutcomes> outcomes;
   if (!failure) outcomes = read_outcomes(*reply, batch.size());
-  if (!outcomes) {
+  if (outcomes) {
+    note_time(outcomes->time_ms);
+    if (Channel* const channel = find(name)) channel->unsure = false;
+    settle(name, std::move(batch), *outcomes);
+  } else {
     refuse(batch, failure ? *failure : Error{ErrorKind::kInternal, "Redis answered what no script of ours does"});
+  }
+  on_answered(name);
+}
+
+void RedisPublisher::on_commands(const std::string& name, Batch batch, std::int64_t time_ms, const Result<RespValue>& reply) {
+  Channel* const channel = find(name);
+  if (channel != nullptr) --channel->by_commands;
+  // None of them was executed, or nobody knows. (Errors of single ones are no failure here: they go again.)
+  if (!reply || reply->error() != nullptr) {
+    refuse(batch, *redis_failure(reply));
     return on_answered(name);
   }
+  const RedisAdded added = read_added(*reply, batch.size());
+  if (added.now_ms) note_time(*added.now_ms);
+  if (added.first) {
+    if (!added.told) tell(name, batch, *added.first, time_ms);
+    settle(name, std::move(batch), {.first = added.first, .others = {}, .time_ms = time_ms});
+  } else if (channel != nullptr) {
+    channel->unsure = true;
+    channel->returned.push_back(std::move(batch));
+  }
+  on_answered(name);
+}
+
+// What the script would have told, had Redis not lost it meanwhile.
+void RedisPublisher::tell(const std::string& name, const Batch& batch, const Position& first, std::int64_t time_ms) {
+  std::string entries;
+  for (const RedisPublish& publish : batch) {
+    append_packed(entries, redis_entry(publish.draft, publish.compressed, redis_random_text(publish.random), parts_.writer));
+  }
+  const std::string heard = parts_.keys.publications(name);
+  parts_.client.send(heard, RespCommand{"PUBLISH", heard, pack_message(first, time_ms, entries)}, {});
+}
+
+void RedisPublisher::settle(const std::string& name, Batch batch, const RedisOutcomes& outcomes) {
   const bool wanted = feeds_.wants(name);
   std::vector<PublicationPtr> own;
   std::vector<std::pair<RedisPublish, Receipt>> published;
@@ -202,7 +312,7 @@ void RedisPublisher::on_published(const std::string& name, Batch batch, const Re
   std::optional<Position> last;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     RedisPublish& publish = batch[i];
-    const RedisOutcome outcome = outcomes->of(i);
+    const RedisOutcome outcome = outcomes.of(i);
     if (outcome.error) {
       publish.answer(*outcome.error);
       continue;
@@ -225,7 +335,7 @@ void RedisPublisher::on_published(const std::string& name, Batch batch, const Re
     published.emplace_back(std::move(publish), receipt);
   }
   if (Channel* const channel = find(name); channel != nullptr && last) {
-    channel->known_ms = std::max(channel->known_ms, outcomes->time_ms);
+    channel->known_ms = std::max(channel->known_ms, outcomes.time_ms);
     // With its first publication a channel is one to be listed.
     if (published.front().second.position->offset == 1) list(name);
     keep_in_order(*channel, *last, bytes, published.front().first.rule);
@@ -233,7 +343,11 @@ void RedisPublisher::on_published(const std::string& name, Batch batch, const Re
   feeds_.offer(name, std::move(own), [published = std::move(published)]() mutable {
     for (auto& [publish, receipt] : published) publish.answer(receipt);
   });
-  on_answered(name);
+}
+
+void RedisPublisher::note_time(std::int64_t redis_ms) {
+  redis_ms_ = redis_ms;
+  redis_ms_at_ = parts_.loop.now();
 }
 
 void RedisPublisher::on_bare(const std::string& name, Batch batch, std::int64_t time_ms, const Result<RespValue>& reply) {
@@ -275,8 +389,16 @@ void RedisPublisher::on_answered(const std::string& name) {
   Channel* const channel = find(name);
   if (channel == nullptr) return;
   --channel->under_way;
+  take_back(*channel);
   // What was answered now may be followed by more in this turn.
   if (!channel->waiting.empty()) send(*channel);
+}
+
+void RedisPublisher::take_back(Channel& channel) {
+  if (channel.under_way > 0) return;
+  for (Batch& batch : std::exchange(channel.returned, {}) | std::views::reverse) {
+    for (RedisPublish& publish : batch | std::views::reverse) channel.waiting.push_front(std::move(publish));
+  }
 }
 
 // ---- What is kept ----

@@ -1,8 +1,14 @@
 // RedisPublisher: publishes of this node, in the order of the calls for each channel.
 //
-// What comes for a channel while its last batches are under way waits, and becomes its next batch: one script, which takes the
-// positions, keeps the publications and tells the nodes in one step. Channels that keep no history need no script. A publish is
-// answered when this node has handed out its own copy, if it hears the channel.
+// What comes for a channel while its last batches are under way waits, and becomes its next batch: one step of Redis, which
+// takes the positions, keeps the publications and tells the nodes. A publish is answered when this node has handed out its own
+// copy, if it hears the channel. A batch goes
+//  - by a script, which finds whatever state the stream is in;
+//  - when it is large, and this node knows the stream, by commands, which cost Redis half as much: each entry is added to the
+//  epoch
+//    that is known, and a small script tells of them (redis_scripts::announce). If the stream is another one by now, nothing
+//    was published, nor will be of batches behind it that are under way; then all go once more, in their order, by the script;
+//  - by neither, where the channel keeps no history.
 //
 // A publish whose answer was lost is not repeated: it may have been published, and the error says so. Whoever publishes with an
 // idempotency key may repeat it. On the engine's loop.
@@ -20,6 +26,7 @@
 
 #include "base/fast_random.h"
 #include "engine/redis/redis_feeds.h"
+#include "engine/redis/redis_receipts.h"
 
 namespace carillon {
 
@@ -66,6 +73,8 @@ class RedisPublisher {
  public:
   // Batches of one channel that are under way at once.
   static constexpr std::size_t kUnderWayMax = 3;
+  // From so many on a batch goes by commands.
+  static constexpr std::size_t kByCommandsMin = 8;
   // A batch is half of what waits, so that Redis has the next while the answers of one are worked on, within these bounds.
   static constexpr std::size_t kBatchMin = 32;
   static constexpr std::size_t kBatchMax = 256;
@@ -86,7 +95,10 @@ class RedisPublisher {
     const std::string name;
     std::deque<RedisPublish> waiting;
     std::size_t under_way = 0;
-    bool ready = false;  // Is in ready_.
+    std::size_t by_commands = 0;  // Of those under way.
+    bool unsure = false;          // Whether the stream is still the known one; a script's answer tells.
+    std::vector<Batch> returned;  // Not published: they go again when none is under way any more.
+    bool ready = false;           // Is in ready_.
     std::optional<Position> known;
     std::int64_t known_ms = 0;
     std::optional<Millis> renewed;  // When its expiry and its name in the list were renewed from here.
@@ -98,11 +110,21 @@ class RedisPublisher {
   Channel* find(const std::string& name);
   void forget_one();
   void send(Channel& channel);
-  Batch next_batch(Channel& channel);
-  void send_kept(Channel& channel, Batch batch);
+  static std::size_t next_count(const Channel& channel);
+  static Batch take(Channel& channel, std::size_t count);
+  // The next so many of what waits.
+  bool may_go_by_commands(const Channel& channel, std::size_t count) const;
+  void take_back(Channel& channel);
+  void send_by_script(Channel& channel, Batch batch);
+  void send_by_commands(Channel& channel, Batch batch);
   void send_bare(Channel& channel, Batch batch);
   void send_once(Channel& channel, RedisPublish publish);
-  void on_published(const std::string& name, Batch batch, const Result<RespValue>& reply);
+  void on_script(const std::string& name, Batch batch, const Result<RespValue>& reply);
+  void on_commands(const std::string& name, Batch batch, std::int64_t time_ms, const Result<RespValue>& reply);
+  void tell(const std::string& name, const Batch& batch, const Position& first, std::int64_t time_ms);
+  void settle(const std::string& name, Batch batch, const RedisOutcomes& outcomes);
+  bool renews(Channel& channel);
+  void note_time(std::int64_t redis_ms);
   void on_bare(const std::string& name, Batch batch, std::int64_t time_ms, const Result<RespValue>& reply);
   void on_once(const std::string& name, RedisPublish publish, std::int64_t time_ms, const Result<RespValue>& reply);
   void on_answered(const std::string& name);
@@ -116,6 +138,9 @@ class RedisPublisher {
   boost::unordered_flat_map<std::string, std::unique_ptr<Channel>, NameHash, NameEqual> channels_;
   std::vector<Channel*> ready_;
   boost::unordered_flat_set<std::string, NameHash, NameEqual> queued_;  // Channels with publishes that wait.
+  // Redis' clock, when it was told last.
+  std::int64_t redis_ms_ = 0;
+  Millis redis_ms_at_{0};
   CallbackTimer sweep_timer_;
   RedisGuard guard_;
 };

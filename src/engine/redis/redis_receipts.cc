@@ -51,6 +51,22 @@ std::optional<RedisOutcomes> read_outcomes(const RespValue& reply, std::size_t c
   return outcomes;
 }
 
+RedisAdded read_added(const RespValue& reply, std::size_t count) {
+  RedisAdded added;
+  const RespValue::Array* const answers = reply.array();
+  if (answers == nullptr || answers->size() != count + 2) return added;
+  const RespValue::Array* const said = (*answers)[count].array();
+  if (said != nullptr && said->size() == 2 && (*said)[0].text() != nullptr && (*said)[1].text() != nullptr) {
+    added.first = parse_redis_position(*(*said)[0].text());
+    added.told = added.first.has_value();
+    added.now_ms = parse_redis_number(*(*said)[1].text());
+    return added;
+  }
+  // The script was not run. Commands to one epoch succeed all together or not at all.
+  if (const std::string* const first = answers->front().text()) added.first = parse_redis_position(*first);
+  return added;
+}
+
 std::string redis_receipt_text(const Receipt& receipt) {
   const std::string position = receipt.position ? redis_position(*receipt.position) : "-";
   return position + " " + std::to_string(receipt.time_ms) + " " + receipt.id.text();

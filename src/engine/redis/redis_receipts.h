@@ -30,6 +30,15 @@ struct RedisOutcomes {
 // Absent: it is no such answer.
 std::optional<RedisOutcomes> read_outcomes(const RespValue& reply, std::size_t count);
 
+// What became of a batch that went by commands, behind which redis_scripts::announce told of it: `count` answers of XADD, the
+// script's, and that of PUBLISH.
+struct RedisAdded {
+  std::optional<Position> first;       // Of its publications, one behind the other; absent: nothing was published.
+  bool told = false;                   // The nodes hear of them.
+  std::optional<std::int64_t> now_ms;  // By Redis' clock.
+};
+RedisAdded read_added(const RespValue& reply, std::size_t count);
+
 // "<position> <time> <id>"; of a channel that keeps no history the position is "-".
 std::string redis_receipt_text(const Receipt& receipt);
 // Of a publication that was published before, behind `mark`.

@@ -191,6 +191,27 @@ tell(count)
 return results or {'', first or '', now}
 )lua";
 
+constexpr const char* kAnnounce = R"lua(
+local key, count = KEYS[1], tonumber(ARGV[3])
+local now = text(millis())
+local epoch, known = split(ARGV[2])
+local last = pcall('XREVRANGE', key, '+', '-', 'COUNT', 1)
+if last.err or not last[1] or last[1][2][4] ~= ARGV[5] then return {'', now} end
+local _, offset = split(last[1][1])
+local first = offset - count + 1
+local ended = first <= known
+if first > known + 1 then
+  local before = call('XRANGE', key, id(epoch, first - 1), id(epoch, first - 1))[1]
+  ended = before and not time_of(before)
+end
+if ended then
+  begin(key, math.max(micros(), epoch + 1), tonumber(ARGV[6]))
+  return {'', now}
+end
+call('PUBLISH', ARGV[1], cmsgpack.pack('2', id(epoch, first), ARGV[4], ARGV[3]))
+return {id(epoch, first), now}
+)lua";
+
 constexpr const char* kPublishOnce = R"lua(
 local used = redis.call('GET', KEYS[1])
 if used then return '=' .. used end
@@ -301,6 +322,11 @@ RedisScript with_common(const char* text) {
 
 const RedisScript& publish() {
   static const RedisScript script = with_common(kPublish);
+  return script;
+}
+
+const RedisScript& announce() {
+  static const RedisScript script = with_common(kAnnounce);
   return script;
 }
 

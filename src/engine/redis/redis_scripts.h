@@ -10,11 +10,20 @@ namespace carillon::redis_scripts {
 //   KEYS  stream
 //   ARGV  pub/sub channel, count_max, idle_ms, "1" when the expiry is to be renewed, idempotency_ms, the position and the time
 //         this node knows the channel to have reached ("" and "0": none), the prefix of the receipts' keys, the entries as
-//         append_entry makes them, one behind the other
+//         append_packed makes them, one behind the other
 //   ->    {"", first position, time} when all were published, one behind the other; else {"each", "", time, one text for
 //         each}: "+<position>", "=<position> <time> <id>" (its key was used before), "-<error>"
 //         A stream that begins with it has offset 1.
 const RedisScript& publish();
+
+// Tells of publications that commands have added to the stream just before, in the same transaction; the next command publishes
+// them, as append_packed makes them. Only if they were added to the epoch and go on where this node knows the channel to have
+// reached; else, where another epoch is to begin, it begins.
+//   KEYS  stream
+//   ARGV  pub/sub channel, position this node knows the channel to have reached, how many were added, what they have as `time`,
+//         `id` of the last, idle_ms
+//   ->    {first position, time now}, or {"", time now}: what was added, if anything was, is nowhere to be seen
+const RedisScript& announce();
 
 // Publishes one publication with an idempotency key to a channel that keeps no history.
 //   KEYS  receipt's key

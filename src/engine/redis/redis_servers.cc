@@ -26,6 +26,14 @@ bool starts_with_any(std::string_view text, std::initializer_list<std::string_vi
   return std::any_of(words.begin(), words.end(), [text](std::string_view word) { return text.starts_with(word); });
 }
 
+// Of a transaction: Redis has lost the script that it called.
+bool lacks_script(const RespValue& value) {
+  const auto says_so = [](const RespValue& each) {
+    return each.error() != nullptr && each.error()->text.starts_with("NOSCRIPT");
+  };
+  return value.array() != nullptr && std::ranges::any_of(*value.array(), says_so);
+}
+
 }  // namespace
 
 RedisServers::RedisServers(Loop& loop, Dialer& dialer, Random& random, RedisOptions options)
@@ -57,12 +65,11 @@ void RedisServers::send(std::string_view key, RespCommand command, Replied done)
   accept(std::move(request));
 }
 
-void RedisServers::transact(std::string_view key, std::vector<RespCommand> commands, Replied done) {
+void RedisServers::transact(std::string_view key, RespTransaction commands, Replied done) {
   RedisRequest request = make_request(slot_of(key), std::move(done));
-  RespCommand{"MULTI"}.append_to(request.transaction);
-  for (const RespCommand& command : commands) command.append_to(request.transaction);
-  RespCommand{"EXEC"}.append_to(request.transaction);
   request.answers = static_cast<std::uint32_t>(commands.size() + 2);
+  request.script = commands.script();
+  request.transaction = commands.take();
   accept(std::move(request));
 }
 
@@ -132,6 +139,7 @@ void RedisServers::on_pipe_answer(RedisPipe& pipe, RedisRequest request, RespVal
   Master& master = master_with(pipe);
   --on_their_way_[slot];
   const RespValue::Error* const error = value.error();
+  if (request.script != nullptr && lacks_script(value)) pipe.forget_script(*request.script);
   const std::optional<Millis> pause = error == nullptr ? std::nullopt : pause_before_retry(master, request, error->text);
   if (pause) {
     failure_ = unavailable(fmt::format("Redis at {} answered: {}", describe_server(pipe.link().server()), error->text));

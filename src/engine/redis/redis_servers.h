@@ -42,7 +42,8 @@ class RedisServers final : public RedisClient,
 
   void send(std::string_view key, RespCommand command, Replied done) override;
   void send_all(RespCommand command, AllReplied done) override;
-  void transact(std::string_view key, std::vector<RespCommand> commands, Replied done) override;
+  using RedisClient::transact;
+  void transact(std::string_view key, RespTransaction commands, Replied done) override;
   void run(const RedisScript& script, std::span<const std::string> keys, std::vector<std::string> arguments,
            Replied done) override;
   void subscribe(std::string channel, RedisSubscriber& subscriber, Subscribed subscribed) override;

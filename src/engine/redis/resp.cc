@@ -9,6 +9,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/check.h"
+
 namespace carillon {
 namespace {
 
@@ -23,6 +25,12 @@ void append_length(std::string& out, char type, std::size_t length) {
   const auto [end, fault] = std::to_chars(digits, digits + sizeof digits, length);
   out.push_back(type);
   out.append(digits, end);
+  out.append("\r\n", 2);
+}
+
+void append_word(std::string& out, std::string_view word) {
+  append_length(out, '$', word.size());
+  out.append(word);
   out.append("\r\n", 2);
 }
 
@@ -49,9 +57,7 @@ RespCommand::RespCommand(std::initializer_list<std::string_view> words) {
 }
 
 RespCommand& RespCommand::add(std::string_view word) {
-  append_length(words_, '$', word.size());
-  words_.append(word);
-  words_.append("\r\n", 2);
+  append_word(words_, word);
   ++count_;
   return *this;
 }
@@ -75,6 +81,42 @@ std::string_view RespCommand::name() const {
 }
 
 RedisScript::RedisScript(std::string text) : text_(std::move(text)), sha1_(sha1_hex(text_)) {}
+
+RespTransaction::RespTransaction() {
+  RespCommand{"MULTI"}.append_to(text_);
+}
+
+RespTransaction& RespTransaction::add(const RespCommand& command) {
+  command.append_to(text_);
+  ++count_;
+  return *this;
+}
+
+RespTransaction& RespTransaction::begin(std::size_t words) {
+  append_length(text_, '*', words);
+  ++count_;
+  return *this;
+}
+
+RespTransaction& RespTransaction::word(std::string_view word) {
+  append_word(text_, word);
+  return *this;
+}
+
+RespTransaction& RespTransaction::run(const RedisScript& script, std::span<const std::string_view> keys,
+                                      std::span<const std::string_view> arguments) {
+  CHECK(script_ == nullptr);
+  script_ = &script;
+  begin(3 + keys.size() + arguments.size()).word("EVALSHA").word(script.sha1()).word(std::to_string(keys.size()));
+  for (const std::string_view key : keys) word(key);
+  for (const std::string_view argument : arguments) word(argument);
+  return *this;
+}
+
+std::string RespTransaction::take() {
+  RespCommand{"EXEC"}.append_to(text_);
+  return std::move(text_);
+}
 
 void RespReader::feed(std::string_view bytes) {
   if (broken_) return;

@@ -58,6 +58,29 @@ class RedisScript {
   std::string sha1_;
 };
 
+// Commands that are executed one behind the other with nothing between, as they go over the wire.
+class RespTransaction {
+ public:
+  RespTransaction();
+  RespTransaction& add(const RespCommand& command);
+  // Begins a command of so many words, which are to follow.
+  RespTransaction& begin(std::size_t words);
+  RespTransaction& word(std::string_view word);
+  // Calls the script, by its name; it must outlive the transaction. One at most.
+  RespTransaction& run(const RedisScript& script, std::span<const std::string_view> keys,
+                       std::span<const std::string_view> arguments);
+
+  std::size_t size() const { return count_; }
+  const RedisScript* script() const { return script_; }
+  // All of it. No more is to be added.
+  std::string take();
+
+ private:
+  std::string text_;
+  std::size_t count_ = 0;
+  const RedisScript* script_ = nullptr;
+};
+
 // What one reply may hold; beyond it the bytes cannot be read.
 struct RespLimits {
   std::size_t depth = 8;                              // Arrays within arrays.

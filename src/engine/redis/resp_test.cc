@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace carillon {
 namespace {
 
@@ -26,6 +28,19 @@ std::string read(std::string_view bytes, RespLimits limits = {}) {
   reader.feed(bytes);
   const std::string all = read_all(reader);
   return reader.broken() ? all + "broken" : all;
+}
+
+TEST(RespTransactionTest, IsCommandsBetweenMultiAndExec) {
+  const RedisScript script("return 1");
+  RespTransaction transaction;
+  transaction.add({"GET", "a"}).begin(3).word("SET").word("a").word("");
+  transaction.run(script, std::array<std::string_view, 1>{"k"}, std::array<std::string_view, 1>{"v"});
+  EXPECT_EQ(transaction.size(), 3u);
+  EXPECT_EQ(transaction.script(), &script);
+  EXPECT_EQ(transaction.take(),
+            "*1\r\n$5\r\nMULTI\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$0\r\n\r\n"
+            "*5\r\n$7\r\nEVALSHA\r\n$40\r\n" +
+                script.sha1() + "\r\n$1\r\n1\r\n$1\r\nk\r\n$1\r\nv\r\n*1\r\n$4\r\nEXEC\r\n");
 }
 
 TEST(RespReaderTest, ReadsEveryType) {
