@@ -1,28 +1,26 @@
 // What the durable log costs, through the engine's port: publishes a second with each durability beside a plain loop of write
 // and fdatasync with batches of the same size on the same disk; replay from the disk; opening a long log.
 //
-//   bench_durable publish --dir DIR [--bytes N] [--publishers N] [--durability sync|interval|none] [--seconds N]
+//   bench_durable publish --dir DIR [--bytes N] [--publishers N] [--durability sync|interval|none] [--elsewhere 1]
+//           [--seconds N]
 //   bench_durable plain   --dir DIR --bytes N --batch N [--seconds N]
 //   bench_durable fill    --dir DIR --bytes N --count N [--channels N]
 //   bench_durable replay  --dir DIR [--subscribers N]
 //   bench_durable open    --dir DIR
 //   bench_durable recover --port PORT --count N [--subscribers N]
 //
-// `recover` asks a running server for the first N publications of channel bench:1 over WebSocket, by one subscribe.
-// Each prints one line of key=value pairs; bench/run.py makes a table of them.
+// `elsewhere`: the publishers are on another thread than the log's writer. `recover` asks a running server for the first N
+// publications of channel bench:1 over WebSocket, by one subscribe. Each prints one line of key=value pairs; bench/run.py makes
+// a table of them.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
-#include <map>
-#include <mutex>
+#include <memory>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,30 +30,10 @@
 #include "engine/memory/memory_engine.h"
 #include "os/system_clock.h"
 #include "os/system_files.h"
+#include "publishers.h"
 
 namespace carillon {
 namespace {
-
-using Flags = std::map<std::string, std::string>;
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-std::uint64_t number(const Flags& flags, const std::string& name, std::uint64_t otherwise) {
-  const auto found = flags.find(name);
-  return found == flags.end() ? otherwise : std::strtoull(found->second.c_str(), nullptr, 10);
-}
-
-std::string text(const Flags& flags, const std::string& name, const std::string& otherwise) {
-  const auto found = flags.find(name);
-  return found == flags.end() ? otherwise : found->second;
-}
-
-[[noreturn]] void give_up(const std::string& why) {
-  std::fprintf(stderr, "bench_durable: %s\n", why.c_str());
-  std::exit(1);
-}
 
 std::uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
@@ -96,56 +74,17 @@ struct World {
   std::unique_ptr<LogEngine> engine;
 };
 
-Draft draft_of(const std::string& channel, const Bytes& payload) {
-  return {.channel = channel, .event = "message", .payload = payload, .format = PayloadFormat::kJson};
-}
-
-// So many publishers, each with one publish under way; the next is made on this thread when it is answered.
-class Publishers {
- public:
-  Publishers(LogEngine& engine, std::size_t bytes) : engine_(engine), payload_(Bytes::copy_of(std::string(bytes, 'x'))) {}
-
-  void publish(const std::string& channel) {
-    engine_.publish(draft_of(channel, payload_), [this](Result<Receipt> outcome) {
-      if (!outcome) give_up(outcome.error().text);
-      const std::lock_guard lock(mutex_);
-      if (answered_++ == 0) there_.notify_one();
-    });
-  }
-  std::uint64_t take() {
-    std::unique_lock lock(mutex_);
-    there_.wait(lock, [this] { return answered_ > 0; });
-    return std::exchange(answered_, 0);
-  }
-
- private:
-  LogEngine& engine_;
-  const Bytes payload_;
-  std::mutex mutex_;
-  std::condition_variable there_;
-  std::uint64_t answered_ = 0;
-};
-
 void run_publish(const Flags& flags) {
   World world(flags);
   const std::uint64_t count = number(flags, "publishers", 64), bytes = number(flags, "bytes", 128);
-  const double seconds = static_cast<double>(number(flags, "seconds", 3));
-  Publishers publishers(*world.engine, bytes);
-  for (std::uint64_t i = 0; i < count; ++i) publishers.publish("bench:1");
-  const double begin = seconds_now();
-  std::uint64_t done = 0;
+  const bool elsewhere = number(flags, "elsewhere", 0) != 0;
   const std::uint64_t batches_before = world.engine->stats().batches_total;
-  while (seconds_now() - begin < seconds) {
-    const std::uint64_t answered = publishers.take();
-    done += answered;
-    for (std::uint64_t i = 0; i < answered; ++i) publishers.publish("bench:1");
-  }
-  const double took = seconds_now() - begin;
+  const Publishers::Outcome done =
+      Publishers(*world.engine, "bench:1", bytes, elsewhere).run(count, static_cast<double>(number(flags, "seconds", 3)));
   const std::uint64_t batches = world.engine->stats().batches_total - batches_before;
-  for (std::uint64_t left = count; left > 0;) left -= publishers.take();
-  fmt::print("publishers={} bytes={} durability={} per_second={:.0f} batch={:.1f} rss={}\n", count, bytes,
-             text(flags, "durability", "interval"), static_cast<double>(done) / took,
-             static_cast<double>(done) / static_cast<double>(std::max<std::uint64_t>(batches, 1)), resident_bytes());
+  fmt::print("publishers={} bytes={} durability={} elsewhere={} per_second={:.0f} batch={:.1f} rss={}\n", count, bytes,
+             text(flags, "durability", "interval"), elsewhere ? 1 : 0, done.per_second(),
+             static_cast<double>(done.answered) / static_cast<double>(std::max<std::uint64_t>(batches, 1)), resident_bytes());
 }
 
 // What any log must do: append a batch, ask the disk to keep it.
@@ -172,15 +111,19 @@ void run_plain(const Flags& flags) {
 void run_fill(const Flags& flags) {
   World world(flags);
   const std::uint64_t count = number(flags, "count", 1'000'000), channels = number(flags, "channels", 1);
-  Publishers publishers(*world.engine, number(flags, "bytes", 128));
-  constexpr std::uint64_t kUnderWay = 20'000;
+  const Bytes payload = Bytes::copy_of(std::string(number(flags, "bytes", 128), 'x'));
+  constexpr std::ptrdiff_t kUnderWay = 20'000;
+  std::counting_semaphore<kUnderWay> places(kUnderWay);
   const double begin = seconds_now();
-  std::uint64_t begun = 0, done = 0;
-  while (done < count) {
-    for (; begun < count && begun - done < kUnderWay; ++begun)
-      publishers.publish("bench:" + std::to_string(begun % channels + 1));
-    done += publishers.take();
+  for (std::uint64_t i = 0; i < count; ++i) {
+    places.acquire();
+    world.engine->publish(draft_of("bench:" + std::to_string(i % channels + 1), payload),
+                          [&places](const Result<Receipt>& outcome) {
+                            if (!outcome) give_up(outcome.error().text);
+                            places.release();
+                          });
   }
+  for (std::ptrdiff_t i = 0; i < kUnderWay; ++i) places.acquire();
   fmt::print("filled={} per_second={:.0f} rss={}\n", count, static_cast<double>(count) / (seconds_now() - begin),
              resident_bytes());
 }
@@ -270,9 +213,8 @@ void run_recover(const Flags& flags) {
 }  // namespace carillon
 
 int main(int count, char** words) {
-  carillon::Flags flags;
+  const carillon::Flags flags = carillon::read_flags(count, words);
   const std::string what = count > 1 ? words[1] : "";
-  for (int i = 2; i + 1 < count; i += 2) flags[std::string(words[i]).substr(2)] = words[i + 1];
   if (what == "publish") {
     carillon::run_publish(flags);
   } else if (what == "plain") {

@@ -10,18 +10,9 @@ import subprocess
 import tempfile
 import time
 
+from figures import run, table, whole
+
 AIM_SYNCED, AIM_UNSYNCED, AIM_REPLAY = 0.5, 400_000, 500_000
-
-
-def whole(value):
-    return f"{value:,.0f}".replace(",", " ")
-
-
-def table(heads, rows):
-    yield "| " + " | ".join(heads) + " |"
-    yield "|" + "---|" * len(heads)
-    for row in rows:
-        yield "| " + " | ".join(str(cell) for cell in row) + " |"
 
 
 class Durable:
@@ -32,14 +23,7 @@ class Durable:
         self.say = say
 
     def run(self, what, **flags):
-        words = [self.program, what]
-        for name, value in flags.items():
-            words += [f"--{name}", str(value)]
-        done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
-        if done.returncode != 0:
-            raise RuntimeError(done.stderr.strip() or f"{what} ended with {done.returncode}")
-        self.say("  " + done.stdout.strip())
-        return {name: float(value) for name, value in re.findall(r"(\w+)=([\d.]+)(?= |$)", done.stdout.strip())}
+        return run(self.say, self.program, what, **flags)
 
     def fresh(self):
         path = self.directory / "log"
@@ -53,12 +37,13 @@ class Durable:
         for size in (128,) if quick else (128, 1024):
             for publishers in (64, 1):
                 for durability in ("sync", "interval", "none"):
-                    ours, plains, batches = [], [], []
+                    ours, elsewhere, plains, batches = [], [], [], []
                     for _ in range(rounds):
-                        result = self.run("publish", dir=self.fresh(), bytes=size, publishers=publishers, durability=durability,
-                                          seconds=seconds)
+                        flags = {"bytes": size, "publishers": publishers, "durability": durability, "seconds": seconds}
+                        result = self.run("publish", dir=self.fresh(), **flags)
                         ours.append(result["per_second"])
                         batches.append(result["batch"])
+                        elsewhere.append(self.run("publish", dir=self.fresh(), elsewhere=1, **flags)["per_second"])
                         if durability == "sync":
                             # What is written for a publication beside its payload is some 90 bytes.
                             plain = self.run("plain", dir=self.directory, bytes=size + 90, batch=max(1, round(result["batch"])),
@@ -67,7 +52,7 @@ class Durable:
                     ratio = f"{statistics.median(a / b for a, b in zip(ours, plains)):.2f}" if plains else ""
                     rows.append([size, publishers, durability, whole(statistics.median(ours)),
                                  f"{statistics.median(batches):.0f}",
-                                 whole(statistics.median(plains)) if plains else "", ratio])
+                                 whole(statistics.median(plains)) if plains else "", ratio, whole(statistics.median(elsewhere))])
         return rows
 
     def redis(self, quick):
@@ -164,7 +149,8 @@ def durable(bench, quick):
         yield ("Publishes through the engine's port, each publisher with one under way, on one channel. \"Plain\": a loop of write and "
                "fdatasync with batches of the same size, on the same disk, in turn.")
         yield ""
-        yield from table(["payload B", "publishers", "durability", "publishes/s", "in a batch", "plain, synced/s", "of plain"],
+        yield from table(["payload B", "publishers", "durability", "publishes/s", "in a batch", "plain, synced/s", "of plain",
+                          "from another thread/s"],
                          log.publishes(quick, bench.rounds))
         yield ""
         yield f"Aims: {AIM_SYNCED} of plain with 64 publishers and sync; {whole(AIM_UNSYNCED)} a second without."

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 
-from durable import table
+from figures import table
 from redis import plain_redis
 
 CLIENTS = 600

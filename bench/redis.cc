@@ -11,18 +11,12 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <condition_variable>
-#include <cstdio>
-#include <cstdlib>
 #include <future>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -33,34 +27,10 @@
 #include "engine/redis/resp.h"
 #include "os/system_clock.h"
 #include "os/tcp_dialer.h"
+#include "publishers.h"
 
 namespace carillon {
 namespace {
-
-using Flags = std::map<std::string, std::string>;
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double processor_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-std::uint64_t number(const Flags& flags, const std::string& name, std::uint64_t otherwise) {
-  const auto found = flags.find(name);
-  return found == flags.end() ? otherwise : std::strtoull(found->second.c_str(), nullptr, 10);
-}
-
-[[noreturn]] void give_up(const std::string& why) {
-  std::fprintf(stderr, "bench_redis: %s\n", why.c_str());
-  std::exit(1);
-}
 
 // Tells one who waits when something was heard.
 class Listener final : public EngineEvents {
@@ -122,71 +92,15 @@ class Node {
   std::thread thread_;
 };
 
-Draft draft_of(const Bytes& payload) {
-  return {.channel = "bench:1", .event = "message", .payload = payload, .format = PayloadFormat::kJson};
-}
-
-// So many publishers, each with one publish under way: the next is made when it is answered, there and then, or by the thread
-// that calls run().
-class Publishers {
- public:
-  Publishers(RedisEngine& engine, std::size_t bytes, bool elsewhere)
-      : engine_(engine), elsewhere_(elsewhere), payload_(Bytes::copy_of(std::string(bytes, 'x'))) {}
-
-  // How many publishes were answered in that time. Then waits for those under way.
-  std::uint64_t run(std::uint64_t count, double seconds) {
-    const double begin = seconds_now();
-    for (std::uint64_t i = 0; i < count; ++i) publish();
-    if (elsewhere_) {
-      while (seconds_now() - begin < seconds) {
-        for (std::uint64_t again = take(); again > 0; --again) publish();
-      }
-    } else {
-      std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-    }
-    const std::uint64_t answered = answered_;
-    ending_ = true;
-    for (std::uint64_t left = count; left > 0;) left -= take();
-    return answered;
-  }
-
- private:
-  void publish() {
-    engine_.publish(draft_of(payload_), [this](const Result<Receipt>& outcome) {
-      if (!outcome) give_up(outcome.error().text);
-      answered_.fetch_add(1, std::memory_order_relaxed);
-      if (!elsewhere_ && !ending_) return publish();
-      const std::lock_guard lock(mutex_);
-      if (to_take_++ == 0) there_.notify_one();
-    });
-  }
-  std::uint64_t take() {
-    std::unique_lock lock(mutex_);
-    there_.wait(lock, [this] { return to_take_ > 0; });
-    return std::exchange(to_take_, 0);
-  }
-
-  RedisEngine& engine_;
-  const bool elsewhere_;
-  const Bytes payload_;
-  std::atomic<std::uint64_t> answered_{0};
-  std::atomic<bool> ending_{false};
-  std::mutex mutex_;
-  std::condition_variable there_;
-  std::uint64_t to_take_ = 0;
-};
-
 void run_publish(const Flags& flags) {
   Node node(flags);
   const std::uint64_t count = number(flags, "publishers", 64), bytes = number(flags, "bytes", 128);
   const bool heard = number(flags, "heard", 0) != 0, elsewhere = number(flags, "elsewhere", 0) != 0;
   if (heard) node.listen("bench:1");
-  Publishers publishers(node.engine(), bytes, elsewhere);
-  const double begin = seconds_now(), processor_before = processor_seconds();
-  const auto done = static_cast<double>(publishers.run(count, static_cast<double>(number(flags, "seconds", 3))));
-  const double took = seconds_now() - begin, processor = processor_seconds() - processor_before;
+  const Publishers::Outcome done =
+      Publishers(node.engine(), "bench:1", bytes, elsewhere).run(count, static_cast<double>(number(flags, "seconds", 3)));
   fmt::print("publishers={} bytes={} heard={} elsewhere={} per_second={:.0f} cpu_us={:.2f}\n", count, bytes, heard ? 1 : 0,
-             elsewhere ? 1 : 0, done / took, 1e6 * processor / done);
+             elsewhere ? 1 : 0, done.per_second(), done.processor_us());
 }
 
 // What any program must do: add to the stream, tell who listens; so many under way.
@@ -246,7 +160,7 @@ void run_latency(const Flags& flags) {
   std::vector<double> took;
   for (std::uint64_t i = 0; i < count; ++i) {
     const double begin = seconds_now();
-    from.engine().publish(draft_of(payload), [](const Result<Receipt>& outcome) {
+    from.engine().publish(draft_of("bench:1", payload), [](const Result<Receipt>& outcome) {
       if (!outcome) give_up(outcome.error().text);
     });
     to.listener.wait_for(i + 1);
@@ -261,9 +175,8 @@ void run_latency(const Flags& flags) {
 }  // namespace carillon
 
 int main(int count, char** words) {
-  carillon::Flags flags;
+  const carillon::Flags flags = carillon::read_flags(count, words);
   const std::string what = count > 1 ? words[1] : "";
-  for (int i = 2; i + 1 < count; i += 2) flags[std::string(words[i]).substr(2)] = words[i + 1];
   if (what == "publish") {
     carillon::run_publish(flags);
   } else if (what == "plain") {

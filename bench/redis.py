@@ -2,13 +2,12 @@
 redis-server, in turn."""
 import contextlib
 import pathlib
-import re
 import shutil
 import statistics
-import subprocess
 import tempfile
 
-from durable import redis_server, table, whole
+from durable import redis_server
+from figures import run, table, whole
 
 AIM = 0.7
 
@@ -20,14 +19,7 @@ class Redis:
         self.say = say
 
     def run(self, what, **flags):
-        words = [self.program, what, "--port", self.port]
-        for name, value in flags.items():
-            words += [f"--{name}", value]
-        done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
-        if done.returncode != 0:
-            raise RuntimeError(done.stderr.strip() or f"{what} ended with {done.returncode}")
-        self.say("  " + done.stdout.strip())
-        return {name: float(value) for name, value in re.findall(r"(\w+)=([\d.]+)(?= |$)", done.stdout.strip())}
+        return run(self.say, self.program, what, port=self.port, **flags)
 
     def publishes(self, quick, rounds):
         """Rows: bytes, publishers; the plain loop and the engine, also where it hears what it publishes, and from another thread, in

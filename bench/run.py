@@ -20,6 +20,7 @@ import tempfile
 import time
 
 from durable import durable
+from figures import micros, quotient, size, table, times, whole
 from nodes import nodes
 from redis import redis
 
@@ -195,26 +196,6 @@ class Figures:
 # ---- Writing things ----
 
 
-def micros(value):
-    return "–" if value is None else f"{value:.3f}" if value < 1 else f"{value:.2f}"
-
-
-def whole(value):
-    return "–" if value is None else f"{value:,.0f}".replace(",", " ")
-
-
-def quotient(value, of):
-    return value / of if value is not None and of else None
-
-
-def times(value):
-    return "–" if value is None else f"{value:.2f}"
-
-
-def size(count):
-    return f"{count // 1024} KB" if count >= 1024 else f"{count} B"
-
-
 def latency(figures):
     return f"{whole(figures['latency_p50_us'])} / {whole(figures['latency_p99_us'])}"
 
@@ -223,11 +204,6 @@ def notes(figures):
     disturbance = max(one.disturbance() for one in figures.values())
     disturbed = [f"disturbed ({disturbance:.0f} %)"] if disturbance > DISTURBED_PERCENT else []
     return "; ".join(disturbed + [note for name, one in figures.items() for note in one.notes(name)])
-
-
-def table(heads, rows):
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    return lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
 
 
 # ---- The sections ----

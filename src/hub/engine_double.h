@@ -12,8 +12,9 @@
 namespace carillon {
 
 // Keeps all that it hears, by channel.
-class HeardEvents final : public EngineEvents {
+class HeardEvents : public EngineEvents {
  public:
+  virtual ~HeardEvents() = default;
   void on_publication(const PublicationPtr& publication) override {
     const std::lock_guard lock(mutex_);
     by_channel[publication->channel].push_back(publication);
@@ -30,7 +31,7 @@ class HeardEvents final : public EngineEvents {
   std::vector<std::pair<std::string, std::uint64_t>> gaps;
   std::vector<Continuity> continuities;
 
- private:
+ protected:
   std::mutex mutex_;
 };
 

@@ -113,43 +113,25 @@ class RedisEngineNode {
     return all;
   }
 
-  // What the engine told, safe to read while it tells.
-  class Heard final : public EngineEvents {
+  // Safe to read while the engine tells.
+  class Heard final : public HeardEvents {
    public:
-    void on_publication(const PublicationPtr& publication) override {
-      const std::lock_guard lock(mutex_);
-      by_channel_[publication->channel].push_back(publication);
-    }
-    void on_gap(const std::string& channel, std::uint64_t count) override {
-      const std::lock_guard lock(mutex_);
-      gaps_.emplace_back(channel, count);
-    }
-    void on_continuity(Continuity continuity) override {
-      const std::lock_guard lock(mutex_);
-      continuities_.push_back(continuity);
-    }
     std::vector<PublicationPtr> copy(const std::string& channel) {
       const std::lock_guard lock(mutex_);
-      return by_channel_[channel];
+      return by_channel[channel];
     }
     std::vector<std::pair<std::string, std::uint64_t>> gaps() {
       const std::lock_guard lock(mutex_);
-      return gaps_;
+      return HeardEvents::gaps;
     }
     std::vector<Continuity> continuities() {
       const std::lock_guard lock(mutex_);
-      return continuities_;
+      return HeardEvents::continuities;
     }
     bool is_well_again() {
       const std::vector<Continuity> told = continuities();
       return !told.empty() && told.back() == Continuity::kOk;
     }
-
-   private:
-    std::mutex mutex_;
-    std::map<std::string, std::vector<PublicationPtr>> by_channel_;
-    std::vector<std::pair<std::string, std::uint64_t>> gaps_;
-    std::vector<Continuity> continuities_;
   };
   Heard heard;
 

@@ -3,12 +3,33 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <dlfcn.h>
+
 #include "base/simulated_disk.h"
+
+namespace rocksdb::crc32c {
+std::uint32_t Extend(std::uint32_t crc, const char* data, std::size_t size);
+}
 
 namespace carillon {
 namespace {
 
 using ::testing::ElementsAre;
+
+// RFC 3720, appendix B.4, and the usual "123456789".
+TEST(RocksCrc, IsCrc32cAndWhatTheLibraryCalls) {
+  const auto crc = [](std::string_view bytes) { return rocksdb::crc32c::Extend(0, bytes.data(), bytes.size()); };
+  EXPECT_EQ(crc("123456789"), 0xe3069283u);
+  EXPECT_EQ(crc(std::string(32, '\0')), 0x8a9136aau);
+  EXPECT_EQ(crc(std::string(32, '\xff')), 0x62a8ab43u);
+  EXPECT_EQ(crc(""), 0u);
+  EXPECT_EQ(rocksdb::crc32c::Extend(crc("12345"), "6789", 4), crc("123456789"));
+  // Whoever looks for it by its name, as the library does, finds the program's.
+  EXPECT_EQ(dlsym(RTLD_DEFAULT, "_ZN7rocksdb6crc32c6ExtendEjPKcm"), reinterpret_cast<void*>(&rocksdb::crc32c::Extend));
+  Dl_info found{};
+  ASSERT_NE(dladdr(reinterpret_cast<void*>(&rocksdb::crc32c::Extend), &found), 0);
+  EXPECT_EQ(std::string_view(found.dli_fname).find("librocksdb"), std::string_view::npos) << found.dli_fname;
+}
 
 // Each "abc": whole, first, last, and whole with the numbers of logs 9 and 8.
 const std::string kWhole(
