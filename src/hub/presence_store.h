@@ -53,6 +53,9 @@ class PresenceStore {
   // Drops the channel's members on this node for the reason, as their leaving; to be followed by the hub's telling them.
   virtual void crash(std::string channel, std::string reason) = 0;
 
+  // What the members of this node are called in a state (PresenceMeta::client_id). Any thread.
+  virtual std::string name_of(std::string_view member) const = 0;
+
   // Errors: kUnavailable.
   virtual void state(std::string channel, UniqueFunction<void(Result<PresenceStatePtr>)> done) = 0;
   virtual void counts(std::string channel, UniqueFunction<void(Result<PresenceCounts>)> done) = 0;

@@ -12,6 +12,7 @@
 
 #include "carillon/server.h"
 #include "client/websocket_client.h"
+#include "engine/redis/redis_process.h"
 
 namespace carillon {
 namespace {
@@ -89,15 +90,19 @@ class Tab {
 
 class RouteHandleTest : public ::testing::Test {
  protected:
-  void start(RouteHooks hooks, RoutesOptions routes = {}, Milliseconds presence_period = Milliseconds{0}) {
+  static ServerOptions options() {
     ServerOptions options;
     options.listen = "127.0.0.1:0";
     options.loops = 2;
     options.drain_time = 100ms;
     options.websocket.close_time = 200ms;
-    options.routes = routes;
-    options.presence.period = presence_period;
-    auto started = Server::start(options, {}, std::move(hooks));
+    return options;
+  }
+  void start(RouteHooks hooks, RoutesOptions routes = {}, Milliseconds presence_period = Milliseconds{0}) {
+    ServerOptions wished = options();
+    wished.routes = routes;
+    wished.presence.period = presence_period;
+    auto started = Server::start(wished, {}, std::move(hooks));
     ASSERT_TRUE(started) << started.error().text;
     server_ = *std::move(started);
   }
@@ -163,7 +168,8 @@ TEST_F(RouteHandleTest, AThreadIsOpenedUpdatedAndLeft) {
   EXPECT_THAT(ann.hear(), HasSubstr(R"("event":"leftThread","payload":[{"id":"bob")"));
 }
 
-TEST_F(RouteHandleTest, WhoFollowsIsAmongTheMembersWhenTheHandlerAsks) {
+// Answers with who follows the thread, the asking one among them.
+Threads member_routes() {
   Threads threads;
   threads.on(ThreadRoute::kGet, ThreadEvent::kState, [](const RouteCall& call) {
     const Result<bool> followed = call.follow({.channel = "thread:t"});
@@ -174,8 +180,12 @@ TEST_F(RouteHandleTest, WhoFollowsIsAmongTheMembersWhenTheHandlerAsks) {
     }
     (void)call.answer(ThreadEvent::kState, json_text(users));
   });
+  return threads;
+}
+
+TEST_F(RouteHandleTest, WhoFollowsIsAmongTheMembersWhenTheHandlerAsks) {
   for (const Milliseconds period : {0ms, 20ms}) {
-    start(with(threads), {}, period);
+    start(with(member_routes()), {}, period);
     Tab ann = tab("ann"), bob = tab("bob");
     EXPECT_THAT(ann.ask("/threads/get", "{}"), HasSubstr(R"("new ann")"));
     EXPECT_THAT(bob.ask("/threads/get", "{}"), HasSubstr(R"("new ann bob")"));
@@ -408,6 +418,65 @@ TEST_F(RouteHandleTest, TheProgramSpeaksToChannelsAndUsersAndRevokes) {
                                   RouteMessage{.event = "", .channel = "c", .route = "/r"}}) {
     EXPECT_EQ(routes().send(bad).error().kind, ErrorKind::kInvalid);
   }
+}
+
+// Two servers that share their channels by a Redis.
+class RouteNodesTest : public RouteHandleTest {
+ protected:
+  std::unique_ptr<Server> node(RouteHooks hooks) {
+    ServerOptions wished = options();
+    wished.engine.kind = "redis";
+    wished.redis.urls = {fmt::format("redis://127.0.0.1:{}", redis.port())};
+    auto started = Server::start(wished, {}, std::move(hooks));
+    EXPECT_TRUE(started) << started.error().text;
+    return *std::move(started);
+  }
+  static Tab tab_at(Server& server, const std::string& user) { return Tab(server.address(), user); }
+
+  RedisProcess redis;
+};
+
+TEST_F(RouteNodesTest, AThreadIsSharedByThoseOnEveryServer) {
+  const auto one = node(with(thread_routes())), other = node(with(thread_routes()));
+  Tab ann = tab_at(*one, "ann"), bob = tab_at(*other, "bob");
+  EXPECT_THAT(ann.ask("/threads/get", R"({"id":"t"})"), HasSubstr("getThreadState"));
+  EXPECT_THAT(bob.ask("/threads/get", R"({"id":"t"})"), HasSubstr("getThreadState"));
+  EXPECT_THAT(ann.hear(), HasSubstr(R"("event":"joinedThread","payload":[{"id":"bob")"));
+  for (Server* const server : {one.get(), other.get()}) {
+    const Result<std::vector<RouteMember>> members = server->routes().members("thread:t");
+    ASSERT_TRUE(members) << members.error().text;
+    ASSERT_EQ(members->size(), 2u);
+    EXPECT_EQ((*members)[1].user, "bob");
+  }
+  // A second tab of Bob elsewhere is no news, nor is the end of the first.
+  {
+    Tab elsewhere = tab_at(*one, "bob");
+    EXPECT_THAT(elsewhere.ask("/threads/get", R"({"id":"t"})"), HasSubstr("getThreadState"));
+    bob.close();
+    // Both at once, at different servers, may each be told of.
+    while (other->routes().connection_count() > 0) std::this_thread::yield();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(other->routes().members("thread:t"));
+    elsewhere.send("/threads/update", R"({"title":"x"})");
+    for (Tab* const each : {&ann, &elsewhere}) EXPECT_THAT(each->hear(), HasSubstr(R"("payload":{"title":"x"})"));
+    ann.expect_silence();
+    ASSERT_TRUE(other->routes().send_to_user("bob", {.event = "note", .route = "/notes"}));
+    EXPECT_THAT(elsewhere.hear(), HasSubstr(R"("event":"note")"));
+    elsewhere.close();
+  }
+  EXPECT_THAT(ann.hear(), HasSubstr(R"("event":"leftThread","payload":[{"id":"bob")"));
+  const Result<std::vector<RouteMember>> left = other->routes().members("thread:t");
+  ASSERT_TRUE(left);
+  EXPECT_EQ(left->size(), 1u);
+  ann.expect_silence();
+}
+
+TEST_F(RouteNodesTest, WhoFollowsIsAmongTheMembersWhenTheHandlerAsks) {
+  const auto one = node(with(member_routes())), other = node(with(member_routes()));
+  Tab ann = tab_at(*one, "ann"), bob = tab_at(*other, "bob"), cleo = tab_at(*one, "cleo");
+  EXPECT_THAT(ann.ask("/threads/get", "{}"), HasSubstr(R"("new ann")"));
+  EXPECT_THAT(bob.ask("/threads/get", "{}"), HasSubstr(R"("new ann bob")"));
+  EXPECT_THAT(cleo.ask("/threads/get", "{}"), HasSubstr(R"("new ann bob cleo")"));
+  EXPECT_THAT(ann.ask("/threads/get", "{}"), HasSubstr(R"("known ann bob cleo")"));
 }
 
 TEST(RouteHooks, AreRefusedWhenTheySayNothing) {

@@ -324,6 +324,7 @@ class LateEngine final : public ForwardingEngine {
       store_.change(std::move(channel), std::move(changes));
     }
     void crash(std::string channel, std::string reason) override { store_.crash(std::move(channel), std::move(reason)); }
+    std::string name_of(std::string_view member) const override { return store_.name_of(member); }
     void state(std::string channel, UniqueFunction<void(Result<PresenceStatePtr>)> done) override {
       if (fail_states > 0) {
         --fail_states;

@@ -37,6 +37,7 @@ class MemoryPresence::Node final : public PresenceStore {
     all_.change(name_, std::move(channel), std::move(changes));
   }
   void crash(std::string channel, std::string reason) override { all_.crash(name_, channel, reason); }
+  std::string name_of(std::string_view member) const override { return (name_ + kOfNode).append(member); }
   void state(std::string channel, UniqueFunction<void(Result<PresenceStatePtr>)> done) override { done(all_.state(channel)); }
   void counts(std::string channel, UniqueFunction<void(Result<PresenceCounts>)> done) override { done(all_.counts(channel)); }
   void renew(std::int64_t lease_ms) override { all_.renew(name_, lease_ms); }
@@ -75,7 +76,7 @@ void MemoryPresence::change(const std::string& node, std::string channel, std::v
   Stripe& stripe = stripe_of(channel);
   const std::lock_guard lock(stripe.mutex);
   for (PresenceChange& change : changes) {
-    std::string member = node + kOfNode + change.member;
+    std::string member = node + kOfNode + change.member;  // name_of().
     if (change.kind == PresenceChange::Kind::kLeave) {
       stripe.runtime.handle(channel_event::Leave{.client_id = std::move(member), .topic = channel});
     } else if (stripe.runtime.is_member(member, channel)) {

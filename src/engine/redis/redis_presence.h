@@ -26,6 +26,7 @@ class RedisPresence final : public PresenceStore, private RedisLeaseHolder {
   void set_events(PresenceEvents& events) override;
   void change(std::string channel, std::vector<PresenceChange> changes) override;
   void crash(std::string channel, std::string reason) override;
+  std::string name_of(std::string_view member) const override { return (nodes_.name() + '/').append(member); }
   void state(std::string channel, UniqueFunction<void(Result<PresenceStatePtr>)> done) override;
   void counts(std::string channel, UniqueFunction<void(Result<PresenceCounts>)> done) override;
   void renew(std::int64_t lease_ms) override;

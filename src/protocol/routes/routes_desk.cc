@@ -6,27 +6,15 @@
 #include "protocol/routes/routes_dialog.h"
 
 namespace carillon {
-namespace {
-
-// What the store calls a member has the session behind its last `/`.
-std::string_view session_of(const PresenceMeta& meta) {
-  const std::string_view member = meta.client_id;
-  return member.substr(member.rfind('/') + 1);
-}
-
-}  // namespace
-
-bool others_of_key(const PresenceState& state, std::string_view key, std::string_view session) {
+bool others_of_key(const PresenceState& state, std::string_view key, std::string_view member) {
   return std::ranges::any_of(state.entries, [&](const PresenceEntry& entry) {
     return entry.key == key &&
-           std::ranges::any_of(entry.metas, [&](const PresenceMeta& meta) { return session_of(meta) != session; });
+           std::ranges::any_of(entry.metas, [&](const PresenceMeta& meta) { return meta.client_id != member; });
   });
 }
 
 RoutesDesk::RoutesDesk(Shard& shard, RoutesCommon& common)
-    : shard_(shard),
-      common_(common),
-      place_(common.siblings.add(shard.loop(), *this)) {}
+    : shard_(shard), common_(common), place_(common.siblings.add(shard.loop(), *this)) {}
 
 std::uint64_t RoutesDesk::add(RoutesDialog& dialog) {
   dialogs_.emplace(++last_serial_, &dialog);
@@ -111,11 +99,11 @@ void RoutesDesk::look_who_is_there(std::string channel, UniqueFunction<void(cons
 
 void RoutesDesk::on_presence(Departure departure, const PresenceState& there) {
   if (!there.named) return;
-  if (departure.left && !others_of_key(there, departure.key, departure.session)) {
+  if (departure.left && !others_of_key(there, departure.key, departure.member)) {
     hub().publish(*std::move(departure.left), [](Result<Receipt>) {});
   }
   const bool empty = std::ranges::all_of(there.entries, [&](const PresenceEntry& entry) {
-    return std::ranges::all_of(entry.metas, [&](const PresenceMeta& meta) { return session_of(meta) == departure.session; });
+    return std::ranges::all_of(entry.metas, [&](const PresenceMeta& meta) { return meta.client_id == departure.member; });
   });
   if (!empty) return;
   StateStore& store = common_.parts.state;

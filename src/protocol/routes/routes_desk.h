@@ -15,8 +15,8 @@ namespace carillon {
 
 class RoutesDialog;
 
-// Whether the key is present by another session than this one.
-bool others_of_key(const PresenceState& state, std::string_view key, std::string_view session);
+// Whether the key is present by another member than this one.
+bool others_of_key(const PresenceState& state, std::string_view key, std::string_view member);
 
 class RoutesEncoding final : public Encoding {
  public:
@@ -87,7 +87,7 @@ class RoutesDesk {
   struct Departure {
     std::string channel;
     std::string key;
-    std::string session;
+    std::string member;  // As the store calls it.
     std::optional<Draft> left;  // To be told if none of the key is there any more.
   };
   void on_departure(Departure departure);

@@ -197,6 +197,10 @@ void RoutesDialog::send(const RoutesJob& job, RoutesOutgoing outgoing) {
   desk_.hub().publish(routes_draft(std::move(outgoing), std::move(channel), identity_, session_.id(), job.id), std::move(done));
 }
 
+std::string RoutesDialog::presence_member() const {
+  return desk_.hub().engine().presence().name_of(session_text(session_.id()));
+}
+
 std::string RoutesDialog::presence_key_text() const {
   const Result<std::string> key = presence_key(session_.identity(), session_.id(), {});
   return *key;  // The own one is never refused.
@@ -234,8 +238,8 @@ void RoutesDialog::on_joined(const std::string& channel) {
   const bool first = desk_.common().coming.begin(channel, key) == 0;
   desk_.look_who_is_there(channel, [&desk = desk_, serial = serial_, channel, key, first](const PresenceState& state) {
     RoutesDialog* const dialog = desk.find(serial);
-    const bool is_news = first && state.named && dialog != nullptr &&
-                         !others_of_key(state, key, session_text(dialog->session_.id()));
+    const bool is_news =
+        first && state.named && dialog != nullptr && !others_of_key(state, key, session_text(dialog->session_.id()));
     if (dialog != nullptr) dialog->on_looked(channel, is_news);
     desk.shard().when_presence_is_told([&desk, channel, key] { desk.common().coming.end(channel, key); });
   });
@@ -250,14 +254,15 @@ void RoutesDialog::on_looked(const std::string& channel, bool is_news) {
     return give_up(channel, present.error());
   }
   followed.joined = true;
-  if (is_news && followed.on_joined) {
-    desk_.hub().publish(news(channel, followed, *followed.on_joined, SendMethod::kAllButSender), [](Result<Receipt>) {});
-  }
-  // Whoever then asks for the members finds this one among them.
-  desk_.shard().when_presence_is_told([waiting = std::exchange(followed.waiting, {})]() mutable {
-    bool first = true;
-    for (Followed& done : waiting) done(std::exchange(first, false));
-  });
+  std::optional<Draft> joined;
+  if (is_news && followed.on_joined) joined = news(channel, followed, *followed.on_joined, SendMethod::kAllButSender);
+  // Whoever then asks for the members, and who hears of it and asks, finds this one among them.
+  desk_.shard().when_presence_is_told(
+      [&hub = desk_.hub(), joined = std::move(joined), waiting = std::exchange(followed.waiting, {})]() mutable {
+        if (joined) hub.publish(*std::move(joined), [](Result<Receipt>) {});
+        bool first = true;
+        for (Followed& done : waiting) done(std::exchange(first, false));
+      });
 }
 
 void RoutesDialog::give_up(const std::string& channel, const Error& error) {
@@ -296,7 +301,7 @@ void RoutesDialog::leave(Follows::iterator followed) {
 
 RoutesDesk::Departure RoutesDialog::departure_of(const std::string& channel, Follow& follow) {
   RoutesDesk::Departure departure{
-      .channel = channel, .key = presence_key_text(), .session = session_text(session_.id()), .left = std::nullopt};
+      .channel = channel, .key = presence_key_text(), .member = presence_member(), .left = std::nullopt};
   if (follow.on_left) departure.left = news(channel, follow, *follow.on_left, SendMethod::kAll);
   return departure;
 }

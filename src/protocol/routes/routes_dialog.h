@@ -102,6 +102,8 @@ class RoutesDialog final : public Dialog, private SessionClient {
   RoutesDesk::Departure departure_of(const std::string& channel, Follow& follow);
   Draft news(const std::string& channel, const Follow& follow, const RouteNews& news, SendMethod method) const;
   std::string presence_key_text() const;
+  // What the store calls this session.
+  std::string presence_member() const;
 
   void on_outbox() override { link_.flush(); }
   void on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) override;
