@@ -24,7 +24,7 @@ struct GroupHome::Taker {
   std::vector<GroupDelivery> got;
 };
 
-struct GroupHome::Group {
+struct GroupHome::Group : GroupInUse {
   enum class State : std::uint8_t { kReading, kMaking, kRunning, kEnding };
   struct Opener {
     std::optional<GroupWish> wish;
@@ -42,9 +42,6 @@ struct GroupHome::Group {
 
   explicit Group(Task on_time) : timer(std::move(on_time)) {}
 
-  std::uint64_t id = 0;
-  GroupName name;
-  std::string key;
   State state = State::kReading;
   bool synced = false;
   bool watched = false;
@@ -63,7 +60,6 @@ struct GroupHome::Group {
   std::uint64_t reading_epoch = 0;      // asked for in this epoch.
   Millis retry_at{0};                   // 0: nothing to try again.
   std::optional<Millis> idle_since;
-  bool active = false;
   bool dirty = false;
   CallbackTimer timer;
 
@@ -92,39 +88,17 @@ std::uint64_t GroupHome::next_generation() const {
   return static_cast<std::uint64_t>(hub_.clock().unix_ms());
 }
 
-GroupHome::Group* GroupHome::find(const GroupName& name) {
-  const auto found = by_key_.find(group_key(name));
-  return found == by_key_.end() ? nullptr : found->second;
-}
-
-GroupHome::Group* GroupHome::find(std::uint64_t id) {
-  const auto found = by_id_.find(id);
-  return found == by_id_.end() ? nullptr : found->second.get();
-}
-
 // --- A group begins
 
 void GroupHome::open(const GroupName& name, const GroupWish* wish, Opened opened) {
-  Group* group = find(name);
+  Group* group = table_.find(name);
   if (group != nullptr && group->state == Group::State::kRunning) return opened(group);
   if (group == nullptr) {
-    if (by_id_.size() >= kGroupsMax) {
-      return opened(
-          Error{ErrorKind::kLimit, fmt::format("{} groups are in use on this loop, one more is too many", kGroupsMax)});
-    }
-    const std::uint64_t id = ++last_id_;
-    auto made = std::make_unique<Group>([this, id] {
-      if (Group* const due = find(id)) activate(*due);
-    });
-    group = made.get();
-    group->id = id;
-    group->name = name;
-    group->key = group_key(name);
+    const Result<Group*> added = table_.add(name);
+    if (!added) return opened(added.error());
+    group = *added;
     const auto& synced = hub_.options().is_synced_channel;
     group->synced = synced && synced(name.channel);
-    by_id_.emplace(id, std::move(made));
-    by_key_.emplace(group->key, group);
-    by_channel_[name.channel].push_back(group);
     group->openers.push_back({wish == nullptr ? std::nullopt : std::optional(*wish), std::move(opened)});
     return read_state(*group);
   }
@@ -138,7 +112,7 @@ void GroupHome::read_state(Group& group) {
 }
 
 void GroupHome::take_state(std::uint64_t id, Result<std::optional<std::string>> outcome) {
-  Group* const group = find(id);
+  Group* const group = table_.find(id);
   if (group == nullptr) return;
   if (!outcome) return fail(*group, outcome.error());
   if (*outcome) {
@@ -164,7 +138,7 @@ void GroupHome::read_start(Group& group) {
 }
 
 void GroupHome::take_start(std::uint64_t id, Result<HistoryPage> outcome) {
-  Group* const group = find(id);
+  Group* const group = table_.find(id);
   if (group == nullptr) return;
   if (!outcome) return fail(*group, outcome.error());
   if (!outcome->top) return fail(*group, no_history(group->name));
@@ -175,10 +149,10 @@ void GroupHome::take_start(std::uint64_t id, Result<HistoryPage> outcome) {
   if (stored) return start(*group);
   group->state = Group::State::kMaking;
   group->fresh = true;
-  activate(*group);
+  table_.activate(*group);
   // It is there when it is written.
   waiting_.emplace_back([this, id](const Result<void>& written) {
-    Group* const made = find(id);
+    Group* const made = table_.find(id);
     if (made == nullptr) return;
     if (!written) return fail(*made, written.error());
     start(*made);
@@ -215,7 +189,7 @@ Result<void> GroupHome::resume(Group& group, const HistoryPage& page) {
 
 void GroupHome::start(Group& group) {
   group.state = Group::State::kRunning;
-  activate(group);
+  table_.activate(group);
   for (Group::Opener& opener : std::exchange(group.openers, {})) opener.opened(&group);
   group.gone.clear();
 }
@@ -230,12 +204,8 @@ void GroupHome::forget(Group& group) {
   counters_.members.subtract(group.counted_members);
   counters_.in_flight.subtract(group.counted_in_flight);
   if (group.watched) groups_.unwatch(group.name.channel, index_);
-  const auto beside = by_channel_.find(group.name.channel);
-  std::erase(beside->second, &group);
-  if (beside->second.empty()) by_channel_.erase(beside);
-  by_key_.erase(group.key);
-  by_id_.erase(group.id);
-  counters_.groups.set(by_id_.size());
+  table_.remove(group);
+  counters_.groups.set(table_.size());
 }
 
 // --- What is asked of a group
@@ -250,14 +220,14 @@ void GroupHome::join(GroupMember member, GroupJoin join) {
     if (!fits(group.machine->settings(), join.wish)) return join.joined(unlike_group(group.name, group.machine->settings()));
     group.machine->join(member, QueueGroup::Kind::kMember, join.in_flight_max);
     group.seats.emplace(member, Group::Seat{std::move(join.deliver), std::move(join.ended)});
-    activate(group);
+    table_.activate(group);
     join.joined(GroupJoined{
         .cursor = group.machine->cursor(), .lag = group.machine->lag(), .created = std::exchange(group.fresh, false)});
   });
 }
 
 void GroupHome::leave(const GroupName& name, GroupMember member) {
-  Group* const group = find(name);
+  Group* const group = table_.find(name);
   if (group == nullptr) return;
   if (group->state != Group::State::kRunning) return group->gone.push_back(member);
   if (group->seats.erase(member) == 0) return;
@@ -267,7 +237,7 @@ void GroupHome::leave(const GroupName& name, GroupMember member) {
     return true;
   });
   group->machine->leave(member, loop_.now());
-  activate(*group);
+  table_.activate(*group);
 }
 
 void GroupHome::take(GroupMember taker, GroupTake take) {
@@ -281,18 +251,18 @@ void GroupHome::take(GroupMember taker, GroupTake take) {
     group.machine->join(taker, QueueGroup::Kind::kTaker, take.count);
     group.takers.emplace(taker, Taker{.taken = std::move(take.taken), .until = loop_.now() + take.wait, .got = {}});
     group.fresh = false;
-    activate(group);
+    table_.activate(group);
   });
 }
 
 void GroupHome::cancel(const GroupName& name, GroupMember taker) {
-  Group* const group = find(name);
+  Group* const group = table_.find(name);
   if (group == nullptr) return;
   if (group->state != Group::State::kRunning) return group->gone.push_back(taker);
   const auto found = group->takers.find(taker);
   if (found == group->takers.end()) return;
   found->second.until = loop_.now();
-  activate(*group);
+  table_.activate(*group);
 }
 
 void GroupHome::settle(const GroupName& name, GroupSettle settle, UniqueFunction<void(Result<GroupSettled>)> done) {
@@ -320,7 +290,7 @@ void GroupHome::settle(const GroupName& name, GroupSettle settle, UniqueFunction
         settled.refused.push_back(std::move(text));
       }
     }
-    activate(group);
+    table_.activate(group);
     if (settled.settled == 0) return done(std::move(settled));
     waiting_.emplace_back([done = std::move(done), settled = std::move(settled)](const Result<void>& written) mutable {
       if (!written) return done(written.error());
@@ -361,7 +331,7 @@ void GroupHome::remove(const GroupName& name, UniqueFunction<void(Result<void>)>
     group.seats.clear();
     group.takers.clear();
     waiting_.emplace_back([this, id = group.id, done = std::move(done)](const Result<void>& written) mutable {
-      if (Group* const ended = find(id)) {
+      if (Group* const ended = table_.find(id)) {
         const GroupName ended_name = ended->name;
         std::vector<Group::Opener> openers = std::move(ended->openers);
         const std::vector<GroupMember> gone = std::move(ended->gone);
@@ -369,7 +339,7 @@ void GroupHome::remove(const GroupName& name, UniqueFunction<void(Result<void>)>
         for (Group::Opener& opener : openers) {
           open(ended_name, opener.wish ? &*opener.wish : nullptr, std::move(opener.opened));
         }
-        if (Group* const anew = find(ended_name)) anew->gone = gone;
+        if (Group* const anew = table_.find(ended_name)) anew->gone = gone;
       }
       done(written);
     });
@@ -380,47 +350,38 @@ void GroupHome::remove(const GroupName& name, UniqueFunction<void(Result<void>)>
 
 void GroupHome::on_news(const std::string& channel) {
   const std::optional<Position> top = groups_.look(channel, index_);
-  const auto found = by_channel_.find(channel);
-  if (!top || found == by_channel_.end()) return;
-  for (Group* const group : found->second) {
-    if (group->machine == nullptr) continue;  // The page that is on its way shows it.
-    if (top->epoch == group->machine->epoch()) {
-      group->machine->see_top(top->offset);
+  if (!top) return;
+  table_.for_each(channel, [&](Group& group) {
+    if (group.machine == nullptr) return;  // The page that is on its way shows it.
+    if (top->epoch == group.machine->epoch()) {
+      group.machine->see_top(top->offset);
     } else {
-      group->verify = true;  // News may be older than what a page has shown.
+      group.verify = true;  // News may be older than what a page has shown.
     }
-    activate(*group);
-  }
+    table_.activate(group);
+  });
 }
 
 void GroupHome::look_again(const std::string& channel) {
-  for (const auto& [id, group] : by_id_) {
-    if (group->machine == nullptr || (!channel.empty() && group->name.channel != channel)) continue;
-    group->verify = true;
-    activate(*group);
-  }
+  table_.for_each(channel, [&](Group& group) {
+    if (group.machine == nullptr) return;
+    group.verify = true;
+    table_.activate(group);
+  });
 }
 
 // --- Turns
 
-void GroupHome::activate(Group& group) {
-  if (std::exchange(group.active, true)) return;
-  active_.push_back(group.id);
-}
-
 void GroupHome::on_turn_end() {
   // Answers may lead to more; what is left after some rounds waits for the next turn.
-  for (int round = 0; round < 8 && (round == 0 || !active_.empty()); ++round) {
-    for (const std::uint64_t id : std::exchange(active_, {})) {
-      if (Group* const group = find(id)) work(*group);
-    }
+  for (int round = 0; round < 8 && (round == 0 || table_.any_active()); ++round) {
+    table_.work([this](Group& group) { work(group); });
     write();
   }
-  if (!active_.empty()) loop_.post([] {});
+  if (table_.any_active()) loop_.post([] {});
 }
 
 void GroupHome::work(Group& group) {
-  group.active = false;
   if (group.state == Group::State::kRunning) {
     if (group.retry_at != Millis(0) && group.retry_at <= loop_.now()) {
       group.retry_at = Millis(0);
@@ -475,11 +436,11 @@ void GroupHome::fetch(Group& group) {
 
 // `first`: the offset that the page was asked from; 0: only the top is of interest.
 void GroupHome::take_page(std::uint64_t id, std::uint64_t first, Result<HistoryPage> outcome) {
-  Group* const group = find(id);
+  Group* const group = table_.find(id);
   if (group == nullptr) return;
   group->reading = false;
   if (group->state != Group::State::kRunning) return;
-  activate(*group);
+  table_.activate(*group);
   if (!outcome) {
     group->verify = group->verify || first == 0;
     return retry_later(*group);
@@ -559,7 +520,7 @@ void GroupHome::publish_dead(Group& group, const QueueGroup::DeadLetter& dead, c
   hub_.publish(std::move(draft),
                [this, id = group.id, epoch = group.machine->epoch(), offset = dead.offset](Result<Receipt> outcome) mutable {
                  run_here([this, id, epoch, offset, outcome = std::move(outcome)] {
-                   if (Group* const known = find(id); known != nullptr && known->machine->epoch() == epoch) {
+                   if (Group* const known = table_.find(id); known != nullptr && known->machine->epoch() == epoch) {
                      take_dead_receipt(*known, offset, outcome);
                    }
                  });
@@ -567,7 +528,7 @@ void GroupHome::publish_dead(Group& group, const QueueGroup::DeadLetter& dead, c
 }
 
 void GroupHome::take_dead_receipt(Group& group, std::uint64_t offset, const Result<Receipt>& outcome) {
-  activate(group);
+  table_.activate(group);
   if (outcome) return group.machine->bury(offset);
   if (group.unburied.empty()) {
     log_warning(
@@ -634,7 +595,7 @@ void GroupHome::count(Group& group) {
   counters_.acks_total.add(totals.acked - before.acked);
   counters_.dead_total.add(totals.dead - before.dead);
   counters_.lost_total.add(totals.lost - before.lost);
-  counters_.groups.set(by_id_.size());
+  counters_.groups.set(table_.size());
 }
 
 // --- The store
@@ -645,7 +606,7 @@ void GroupHome::write() {
   bool synced = false;
   for (std::string& key : std::exchange(removals_, {})) changes.push_back({.key = std::move(key), .value = std::nullopt});
   for (const std::uint64_t id : std::exchange(dirty_, {})) {
-    Group* const group = find(id);
+    Group* const group = table_.find(id);
     if (group == nullptr || group->state == Group::State::kEnding) continue;
     group->dirty = false;
     synced = synced || group->synced;
@@ -666,7 +627,7 @@ void GroupHome::on_written(const Result<void>& outcome) {
   if (!outcome) {
     log_warning("queue groups: their state is not written, trying again: {}", outcome.error().text);
     for (const std::uint64_t id : groups) {
-      Group* const group = find(id);
+      Group* const group = table_.find(id);
       if (group != nullptr && !std::exchange(group->dirty, true)) dirty_.push_back(id);
     }
     loop_.schedule(write_timer_, kRetryTime);

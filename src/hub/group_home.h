@@ -10,17 +10,16 @@
 // 4. A group that nobody uses is let go of after kIdleTime; its state stays in the store.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/hash.h"
 #include "base/log_limit.h"
 #include "base/loop.h"
 #include "hub/group_keeper.h"
+#include "hub/group_table.h"
 #include "hub/hub.h"
 #include "hub/queue_groups.h"
 
@@ -28,8 +27,6 @@ namespace carillon {
 
 class GroupHome final : public GroupKeeper, private TurnEnd {
  public:
-  // Groups in use on one loop; one more is refused with kLimit.
-  static constexpr std::size_t kGroupsMax = 10'000;
   static constexpr Millis kIdleTime{10 * 60 * 1000};
   static constexpr Millis kRetryTime{1000};
   // Publications read at once.
@@ -67,11 +64,8 @@ class GroupHome final : public GroupKeeper, private TurnEnd {
   Result<void> resume(Group& group, const HistoryPage& page);
   void start(Group& group);
   void fail(Group& group, const Error& error);
-  Group* find(const GroupName& name);
-  Group* find(std::uint64_t id);
   void forget(Group& group);
 
-  void activate(Group& group);
   void work(Group& group);
   void pump(Group& group);
   void fetch(Group& group);
@@ -95,11 +89,7 @@ class GroupHome final : public GroupKeeper, private TurnEnd {
   Loop& loop_;
   const std::size_t index_;
 
-  boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Group>> by_id_;
-  boost::unordered_flat_map<std::string, Group*, NameHash, NameEqual> by_key_;
-  boost::unordered_flat_map<std::string, std::vector<Group*>, NameHash, NameEqual> by_channel_;
-  std::uint64_t last_id_ = 0;
-  std::vector<std::uint64_t> active_;  // Groups with something to do at this turn's end.
+  GroupTable<Group> table_;
 
   std::vector<std::uint64_t> dirty_;   // Groups whose state is to be written.
   std::vector<std::string> removals_;  // Keys to be removed.

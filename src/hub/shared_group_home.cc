@@ -24,7 +24,7 @@ struct SharedGroupHome::Opener {
   Opened opened;
 };
 
-struct SharedGroupHome::Group {
+struct SharedGroupHome::Group : GroupInUse {
   enum class State : std::uint8_t { kOpening, kRunning };
   struct Seat {
     UniqueFunction<void(std::vector<GroupDelivery>)> deliver;
@@ -45,9 +45,6 @@ struct SharedGroupHome::Group {
 
   explicit Group(Task on_time) : timer(std::move(on_time)) {}
 
-  std::uint64_t id = 0;
-  GroupName name;
-  std::string key;
   State state = State::kOpening;
   std::vector<Opener> openers;
   bool asking = false;                  // The store for the group's state, or the channel for its start.
@@ -79,7 +76,6 @@ struct SharedGroupHome::Group {
   bool verify = false;   // The channel may count anew.
   std::optional<Millis> retry_at;
   std::optional<Millis> idle_since;
-  bool active = false;
   CallbackTimer timer;
 
   std::size_t counted_members = 0, counted_in_flight = 0;
@@ -105,37 +101,15 @@ void SharedGroupHome::run_here(Task task) {
   loop_.post(std::move(task));
 }
 
-SharedGroupHome::Group* SharedGroupHome::find(const GroupName& name) {
-  const auto found = by_key_.find(group_key(name));
-  return found == by_key_.end() ? nullptr : found->second;
-}
-
-SharedGroupHome::Group* SharedGroupHome::find(std::uint64_t id) {
-  const auto found = by_id_.find(id);
-  return found == by_id_.end() ? nullptr : found->second.get();
-}
-
 // --- A group begins, and ends
 
 void SharedGroupHome::open(const GroupName& name, const GroupWish& wish, bool afresh, Opened opened) {
-  Group* group = find(name);
+  Group* group = table_.find(name);
   if (group != nullptr && group->state == Group::State::kRunning && !afresh) return opened(group);
   if (group == nullptr) {
-    if (by_id_.size() >= kGroupsMax) {
-      return opened(
-          Error{ErrorKind::kLimit, fmt::format("{} groups are in use on this loop, one more is too many", kGroupsMax)});
-    }
-    const std::uint64_t id = ++last_id_;
-    auto made = std::make_unique<Group>([this, id] {
-      if (Group* const due = find(id)) activate(*due);
-    });
-    group = made.get();
-    group->id = id;
-    group->name = name;
-    group->key = group_key(name);
-    by_id_.emplace(id, std::move(made));
-    by_key_.emplace(group->key, group);
-    by_channel_[name.channel].push_back(group);
+    const Result<Group*> added = table_.add(name);
+    if (!added) return opened(added.error());
+    group = *added;
     groups_.watch(name.channel, index_);
     store_.hear(name);
   }
@@ -151,14 +125,14 @@ void SharedGroupHome::ask_state(Group& group, std::optional<GroupBeginning> begi
 }
 
 void SharedGroupHome::take_state(std::uint64_t id, Result<GroupState> outcome) {
-  Group* const group = find(id);
+  Group* const group = table_.find(id);
   if (group == nullptr) return;
   group->asking = false;
   if (!outcome) {
     if (outcome.error().kind != ErrorKind::kNotFound) return fail(*group, outcome.error());
     if (group->state == Group::State::kOpening || group->again) return ask_start(*group);
     group->look_at = loop_.now();  // A fetch tells whether it was removed or forgotten.
-    return activate(*group);
+    return table_.activate(*group);
   }
   adopt(*group, outcome->generation, outcome->info.settings, outcome->info.cursor.epoch);
   group->again.reset();
@@ -167,7 +141,7 @@ void SharedGroupHome::take_state(std::uint64_t id, Result<GroupState> outcome) {
   group->fresh = group->fresh || outcome->created;
   group->state = Group::State::kRunning;
   group->look_at = loop_.now();
-  activate(*group);
+  table_.activate(*group);
   for (Opener& opener : std::exchange(group->openers, {})) opener.opened(group);
   group->gone.clear();
 }
@@ -182,7 +156,7 @@ void SharedGroupHome::ask_start(Group& group) {
 }
 
 void SharedGroupHome::take_start(std::uint64_t id, const Result<HistoryPage>& outcome) {
-  Group* const group = find(id);
+  Group* const group = table_.find(id);
   if (group == nullptr) return;
   group->asking = false;
   if (!outcome) return fail(*group, outcome.error());
@@ -205,7 +179,7 @@ void SharedGroupHome::fail(Group& group, const Error& error) {
   } else {
     group.gone.clear();
     if (group.again) group.retry_at = loop_.now() + kRetryTime;
-    activate(group);
+    table_.activate(group);
   }
   for (Opener& opener : openers) opener.opened(error);
 }
@@ -248,7 +222,7 @@ void SharedGroupHome::end(Group& group) {
   for (auto& [member, seat] : seats) seat.ended("the group was deleted");
   for (auto& [taker, one] : takers) one.taken(no_group(name));
   for (Opener& opener : openers) open(name, opener.wish, false, std::move(opener.opened));
-  if (Group* const anew = find(name)) anew->gone = gone;
+  if (Group* const anew = table_.find(name)) anew->gone = gone;
 }
 
 void SharedGroupHome::forget(Group& group) {
@@ -256,12 +230,8 @@ void SharedGroupHome::forget(Group& group) {
   counters_.in_flight.subtract(group.counted_in_flight);
   groups_.unwatch(group.name.channel, index_);
   store_.unhear(group.name);
-  const auto beside = by_channel_.find(group.name.channel);
-  std::erase(beside->second, &group);
-  if (beside->second.empty()) by_channel_.erase(beside);
-  by_key_.erase(group.key);
-  by_id_.erase(group.id);
-  counters_.groups.set(by_id_.size());
+  table_.remove(group);
+  counters_.groups.set(table_.size());
 }
 
 // --- What is asked of a group
@@ -276,13 +246,13 @@ void SharedGroupHome::join(GroupMember member, GroupJoin join) {
     if (!fits(group.settings, join.wish)) return join.joined(unlike_group(group.name, group.settings));
     group.seating.seat(member, join.in_flight_max);
     group.seats.emplace(member, Group::Seat{std::move(join.deliver), std::move(join.ended)});
-    activate(group);
+    table_.activate(group);
     join.joined(GroupJoined{.cursor = group.cursor, .lag = group.lag, .created = std::exchange(group.fresh, false)});
   });
 }
 
 void SharedGroupHome::leave(const GroupName& name, GroupMember member) {
-  Group* const group = find(name);
+  Group* const group = table_.find(name);
   if (group == nullptr) return;
   if (group->seats.erase(member) == 0) {
     if (!group->openers.empty()) group->gone.push_back(member);
@@ -295,7 +265,7 @@ void SharedGroupHome::leave(const GroupName& name, GroupMember member) {
   }
   for (const DeliveryToken& token : tokens) clear(*group, token.offset);
   if (!tokens.empty()) give_back(*group, GroupReturn::kLeft, std::move(tokens));
-  activate(*group);
+  table_.activate(*group);
 }
 
 void SharedGroupHome::take(GroupMember taker, GroupTake take) {
@@ -311,12 +281,12 @@ void SharedGroupHome::take(GroupMember taker, GroupTake take) {
     group.fresh = false;
     group.news = group.stirred = true;
     group.look_at = loop_.now();
-    activate(group);
+    table_.activate(group);
   });
 }
 
 void SharedGroupHome::cancel(const GroupName& name, GroupMember taker) {
-  Group* const group = find(name);
+  Group* const group = table_.find(name);
   if (group == nullptr) return;
   const auto found = group->takers.find(taker);
   if (found == group->takers.end()) {
@@ -325,7 +295,7 @@ void SharedGroupHome::cancel(const GroupName& name, GroupMember taker) {
   }
   found->second.until = loop_.now();
   found->second.looked = true;
-  activate(*group);
+  table_.activate(*group);
 }
 
 // The group need not be in use here.
@@ -344,7 +314,7 @@ void SharedGroupHome::settle(const GroupName& name, GroupSettle settle, UniqueFu
 // Whatever the store has said of a delivery, it has ended; only one that was extended goes on.
 void SharedGroupHome::take_settled(const GroupName& name, const GroupSettle& settle, const GroupSettled& settled) {
   if (settle.verb == GroupSettle::Verb::kAck) counters_.acks_total.add(settled.settled);
-  Group* const group = find(name);
+  Group* const group = table_.find(name);
   if (group == nullptr) return;
   const std::set<std::string_view> refused(settled.refused.begin(), settled.refused.end());
   for (const std::string& text : settle.deliveries) {
@@ -364,7 +334,7 @@ void SharedGroupHome::take_settled(const GroupName& name, const GroupSettle& set
     group->look_at = std::min(group->look_at, loop_.now() + settle.time.value_or(Millis(0)));
   }
   if (group->full) group->news = group->stirred = true;
-  activate(*group);
+  table_.activate(*group);
 }
 
 void SharedGroupHome::inspect(const GroupName& name, UniqueFunction<void(Result<GroupInfo>)> done) {
@@ -377,7 +347,7 @@ void SharedGroupHome::inspect(const GroupName& name, UniqueFunction<void(Result<
 void SharedGroupHome::remove(const GroupName& name, UniqueFunction<void(Result<void>)> done) {
   store_.remove(name, [this, name, done = std::move(done)](Result<void> outcome) mutable {
     run_here([this, name, outcome = std::move(outcome), done = std::move(done)]() mutable {
-      Group* const group = find(name);
+      Group* const group = table_.find(name);
       if (outcome && group != nullptr && group->state == Group::State::kRunning) end(*group);
       done(std::move(outcome));
     });
@@ -386,69 +356,59 @@ void SharedGroupHome::remove(const GroupName& name, UniqueFunction<void(Result<v
 
 void SharedGroupHome::on_news(const std::string& channel) {
   const std::optional<Position> top = groups_.look(channel, index_);
-  const auto found = by_channel_.find(channel);
-  if (!top || found == by_channel_.end()) return;
-  for (Group* const group : found->second) {
-    if (top->epoch == group->top.epoch) {
-      group->top.offset = std::max(group->top.offset, top->offset);
+  if (!top) return;
+  table_.for_each(channel, [&](Group& group) {
+    if (top->epoch == group.top.epoch) {
+      group.top.offset = std::max(group.top.offset, top->offset);
     } else {
-      group->verify = true;  // News may be older than what the store has told.
+      group.verify = true;  // News may be older than what the store has told.
     }
-    group->news = group->stirred = true;
-    activate(*group);
-  }
+    group.news = group.stirred = true;
+    table_.activate(group);
+  });
 }
 
 void SharedGroupHome::look_again(const std::string& channel) {
-  for (const auto& [id, group] : by_id_) {
-    if (!channel.empty() && group->name.channel != channel) continue;
-    group->news = group->stirred = group->verify = true;
-    activate(*group);
-  }
+  table_.for_each(channel, [&](Group& group) {
+    group.news = group.stirred = group.verify = true;
+    table_.activate(group);
+  });
 }
 
 void SharedGroupHome::on_return(const GroupName& name, Millis within) {
-  Group* const group = find(name);
+  Group* const group = table_.find(name);
   if (group == nullptr) return;
   group->look_at = std::min(group->look_at, loop_.now() + within);
-  activate(*group);
+  table_.activate(*group);
 }
 
 // One that was made since has another generation.
 void SharedGroupHome::on_removed(const GroupName& name, std::uint64_t generation) {
-  Group* const group = find(name);
+  Group* const group = table_.find(name);
   if (group != nullptr && group->state == Group::State::kRunning && group->generation == generation) end(*group);
 }
 
 void SharedGroupHome::on_settled(const GroupName& name, const DeliveryToken& token) {
-  Group* const group = find(name);
+  Group* const group = table_.find(name);
   if (group == nullptr || group->generation != token.generation) return;
   const auto held = group->held.find(token.offset);
   if (held == group->held.end() || held->second.attempt != token.attempt) return;
   clear(*group, token.offset);
   if (group->full) group->news = group->stirred = true;
-  activate(*group);
+  table_.activate(*group);
 }
 
 // --- Turns
 
-void SharedGroupHome::activate(Group& group) {
-  if (std::exchange(group.active, true)) return;
-  active_.push_back(group.id);
-}
-
 void SharedGroupHome::on_turn_end() {
   // Answers may lead to more; what is left after some rounds waits for the next turn.
-  for (int round = 0; round < 8 && !active_.empty(); ++round) {
-    for (const std::uint64_t id : std::exchange(active_, {})) {
-      if (Group* const group = find(id)) work(*group);
-    }
+  for (int round = 0; round < 8 && table_.any_active(); ++round) {
+    table_.work([this](Group& group) { work(group); });
   }
-  if (!active_.empty()) loop_.post([] {});
+  if (table_.any_active()) loop_.post([] {});
 }
 
 void SharedGroupHome::work(Group& group) {
-  group.active = false;
   const std::uint64_t id = group.id;
   if (group.state == Group::State::kOpening) return;
   if (group.retry_at && *group.retry_at <= loop_.now()) {
@@ -463,7 +423,7 @@ void SharedGroupHome::work(Group& group) {
   for (const DeliveryToken& token : dead) publish_dead(group, token);
   answer_takers(group);
   fetch(group);
-  if (find(id) == nullptr) return;
+  if (table_.find(id) == nullptr) return;
   count(group);
   arm(group);
 }
@@ -518,10 +478,10 @@ void SharedGroupHome::fetch(Group& group) {
 }
 
 void SharedGroupHome::take_fetched(std::uint64_t id, bool looked, std::size_t room, Result<GroupFetched> outcome) {
-  Group* const group = find(id);
+  Group* const group = table_.find(id);
   if (group == nullptr) return;  // It was removed meanwhile.
   group->fetching = false;
-  activate(*group);
+  table_.activate(*group);
   if (!outcome) {
     if (outcome.error().kind == ErrorKind::kNotFound) return end(*group);
     if (failure_log_.may_write(loop_.now())) {
@@ -607,10 +567,10 @@ void SharedGroupHome::hand_out(Group& group, std::vector<GroupFetched::Delivery>
 void SharedGroupHome::give_back(Group& group, GroupReturn how, std::vector<DeliveryToken> tokens) {
   store_.give_back(group.name, how, std::move(tokens), [this, id = group.id](Result<std::size_t>) {
     run_here([this, id] {
-      Group* const known = find(id);
+      Group* const known = table_.find(id);
       if (known == nullptr) return;
       known->look_at = loop_.now();
-      activate(*known);
+      table_.activate(*known);
     });
   });
 }
@@ -632,7 +592,7 @@ void SharedGroupHome::publish_dead(Group& group, const DeliveryToken& token) {
 
 void SharedGroupHome::take_dead_receipt(std::uint64_t id, const DeliveryToken& token, const Result<Receipt>& outcome) {
   const auto known = [this, id, token]() -> Group* {
-    Group* const group = find(id);
+    Group* const group = table_.find(id);
     return group != nullptr && group->generation == token.generation && group->dead.contains(token.offset) ? group : nullptr;
   };
   Group* const group = known();
@@ -641,7 +601,7 @@ void SharedGroupHome::take_dead_receipt(std::uint64_t id, const DeliveryToken& t
     Group::Dead& dead = one.dead.find(token.offset)->second;
     dead.busy = false;
     dead.retry_at = loop_.now() + kRetryTime;
-    activate(one);
+    table_.activate(one);
   };
   if (!outcome) {
     if (failure_log_.may_write(loop_.now())) {
@@ -660,7 +620,7 @@ void SharedGroupHome::take_dead_receipt(std::uint64_t id, const DeliveryToken& t
       if (!buried) return again(*one);
       counters_.dead_total.add(*buried);
       one->dead.erase(token.offset);
-      activate(*one);
+      table_.activate(*one);
     });
   });
 }
@@ -710,7 +670,7 @@ void SharedGroupHome::arm(Group& group) {
 void SharedGroupHome::count(Group& group) {
   counters_.members.add(group.members() - std::exchange(group.counted_members, group.members()));
   counters_.in_flight.add(group.held.size() - std::exchange(group.counted_in_flight, group.held.size()));
-  counters_.groups.set(by_id_.size());
+  counters_.groups.set(table_.size());
 }
 
 }  // namespace carillon

@@ -12,18 +12,17 @@
 // 6. A group that nobody uses here is let go of after kIdleTime.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/hash.h"
 #include "base/log_limit.h"
 #include "base/loop.h"
 #include "hub/group_keeper.h"
 #include "hub/group_store.h"
+#include "hub/group_table.h"
 #include "hub/hub.h"
 #include "hub/queue_groups.h"
 
@@ -31,8 +30,6 @@ namespace carillon {
 
 class SharedGroupHome final : public GroupKeeper, private TurnEnd {
  public:
-  // Groups in use on one loop; one more is refused with kLimit.
-  static constexpr std::size_t kGroupsMax = 10'000;
   static constexpr Millis kIdleTime{10 * 60 * 1000};
   static constexpr Millis kRetryTime{1000};
   // How often it is looked for what came back, while somebody waits for deliveries.
@@ -78,10 +75,7 @@ class SharedGroupHome final : public GroupKeeper, private TurnEnd {
   void remake(Group& group);
   void end(Group& group);
   void forget(Group& group);
-  Group* find(const GroupName& name);
-  Group* find(std::uint64_t id);
 
-  void activate(Group& group);
   void work(Group& group);
   void expire(Group& group);
   void fetch(Group& group);
@@ -103,11 +97,7 @@ class SharedGroupHome final : public GroupKeeper, private TurnEnd {
   Loop& loop_;
   const std::size_t index_;
 
-  boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Group>> by_id_;
-  boost::unordered_flat_map<std::string, Group*, NameHash, NameEqual> by_key_;
-  boost::unordered_flat_map<std::string, std::vector<Group*>, NameHash, NameEqual> by_channel_;
-  std::uint64_t last_id_ = 0;
-  std::vector<std::uint64_t> active_;  // Groups with something to do at this turn's end.
+  GroupTable<Group> table_;
   LogLimit lost_log_;
   LogLimit failure_log_;
 };
