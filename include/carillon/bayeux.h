@@ -151,6 +151,13 @@ struct SessionRemoved {
   BayeuxClientPtr client;
   RemovalReason reason;
 };
+// More waited for the client than may (limits.outbox_bytes), and the oldest is lost to it; it is told by `ext.lost`. Comes once
+// for a loss, when there is room again. A client of acknowledged delivery is removed instead (kSlow).
+struct QueueLimit {
+  BayeuxClientPtr client;
+  std::string channel;     // Empty: of so many channels that they are not told apart.
+  std::uint64_t lost = 0;  // 0: nobody knows how many.
+};
 // What this program has put into the stream.
 struct Custom {
   std::any value;
@@ -159,7 +166,7 @@ struct Custom {
 }  // namespace bayeux_event
 
 using BayeuxEvent = std::variant<bayeux_event::SessionAdded, bayeux_event::Subscribe, bayeux_event::Unsubscribe,
-                                 bayeux_event::SessionRemoved, bayeux_event::Custom>;
+                                 bayeux_event::SessionRemoved, bayeux_event::QueueLimit, bayeux_event::Custom>;
 
 // "disconnected", "expired", "removed", "slow", "idle", "token_expired", "shutdown".
 std::string_view bayeux_removal_text(bayeux_event::RemovalReason reason);

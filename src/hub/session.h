@@ -142,8 +142,8 @@ class Session {
   void subscribe(SubscribeOptions options);
   // False: it was not subscribed. What was published before is still heard, what comes after is not.
   bool unsubscribe(const Selector& selector);
-  // What this loop was pushed before now is in the outbox when it returns, where else it would be at the end of the turn. May ask
-  // for the session's end.
+  // What this loop was pushed before now is in the outbox when it returns, where else it would be at the end of the turn. May
+  // ask for the session's end.
   void catch_up();
   std::vector<Selector> subscriptions() const;
   std::size_t subscription_count() const { return subscriptions_.size(); }

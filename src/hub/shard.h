@@ -234,7 +234,7 @@ class Shard final : public TurnEnd {
 
   boost::unordered_flat_map<std::string, std::unique_ptr<ChannelPresence>, NameHash, NameEqual> presences_;
   std::vector<std::string> presence_changed_;     // Channels with changes that the store has not heard.
-  std::vector<Task> presence_told_;  // Wait until those are told.
+  std::vector<Task> presence_told_;               // Wait until those are told.
   std::vector<std::string> presence_waiting_;     // Channels with watchers who wait for a state that nobody asked for yet.
   std::vector<std::string> presence_unanswered_;  // Channels whose state the store could not give.
   std::vector<std::string> counts_due_;           // Crowded channels whose counts have changed.

@@ -34,7 +34,8 @@ void write_redis_metrics(Runtime& runtime, MetricsWriter& writer) {
   }
   writer.gauge("carillon_forwarded_waiting", "Polls that wait at the server that has their session.", waiting);
   writer.counter("carillon_forwarded_total", "Requests given on to the server that has their session.", forwarded);
-  writer.counter("carillon_forwarded_unanswered_total", "Of these, requests whose server was not there, or has gone.", unanswered);
+  writer.counter("carillon_forwarded_unanswered_total", "Of these, requests whose server was not there, or has gone.",
+                 unanswered);
 }
 
 }  // namespace

@@ -6,9 +6,9 @@
 #include <bit>
 #include <cstring>
 
-// RocksDB's function of this name (its util/crc32c.h), which it exports and calls by its name: where the program has one, as here,
-// that one is called. Its own goes by tables, as Debian builds the library for every x86-64, and that was a quarter of the
-// writer's time at 1 KB. Where a linker does not let this one take its place the results are the same.
+// RocksDB's function of this name (its util/crc32c.h), which it exports and calls by its name: where the program has one, as
+// here, that one is called. Its own goes by tables, as Debian builds the library for every x86-64, and that was a quarter of
+// the writer's time at 1 KB. Where a linker does not let this one take its place the results are the same.
 namespace rocksdb::crc32c {
 [[gnu::visibility("default")]] std::uint32_t Extend(std::uint32_t crc, const char* data, std::size_t size);
 

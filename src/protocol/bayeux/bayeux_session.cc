@@ -390,9 +390,13 @@ void BayeuxSession::on_answer_sent(bool sent) {
 
 void BayeuxSession::on_gap(std::span<const Gap> gaps) {
   if (ends_by_gap()) return remove(bayeux_event::RemovalReason::kSlow);
+  BayeuxCommon& common = owner_.common();
   for (const Gap& gap : gaps) {
     rare().lost += gap.messages;
     if (replays_) note_lost(rare().lost_by, gap);
+    if (!common.events.heard()) continue;
+    const std::string channel = gap.channel.empty() ? std::string() : bayeux_of_canonical(gap.channel, common.alphabet);
+    common.events.emit(bayeux_event::QueueLimit{.client = client_, .channel = channel, .lost = gap.messages});
   }
   if (!replays_ || !held_) return;
   // Told by this connect, now: what it hears next has positions behind the loss.

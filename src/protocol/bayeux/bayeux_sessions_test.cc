@@ -608,6 +608,22 @@ class BayeuxSmallTest : public BayeuxSessionsTest {
   }
 };
 
+TEST_F(BayeuxSmallTest, TheProgramHearsOfWhatIsLost) {
+  const auto stream = common.events.listen(100);
+  const std::string client = member();
+  publish_much();
+  left(connect(client), true);
+  connect(client, R"(,"advice":{"timeout":0})");
+  const auto next = [&] { return *stream->next(std::chrono::milliseconds(0)); };
+  next();  // SessionAdded,
+  next();  // and Subscribe.
+  const auto lost = std::get<bayeux_event::QueueLimit>(next());
+  EXPECT_EQ(lost.client->client_id, client);
+  EXPECT_EQ(lost.channel, "/foo/a");
+  EXPECT_GT(lost.lost, 10u);
+  EXPECT_LT(lost.lost, 20u);
+}
+
 TEST_F(BayeuxSmallTest, WhatIsMoreThanMayWaitIsLostAndToldOf) {
   const std::string client = member();
   publish_much();

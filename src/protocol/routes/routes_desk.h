@@ -87,7 +87,7 @@ class RoutesDesk {
   struct Departure {
     std::string channel;
     std::string key;
-    std::string member;  // As the store calls it.
+    std::string member;         // As the store calls it.
     std::optional<Draft> left;  // To be told if none of the key is there any more.
   };
   void on_departure(Departure departure);
