@@ -42,7 +42,7 @@ TEST(WorkerPool, RefusesWhatMayNotWait) {
 }
 
 TEST(WorkerPool, WhatWaitsAtTheStopIsDestroyedUnrun) {
-  WorkerPool pool(1, 10);
+  WorkerPool pool(1, 1'000'000'000);  // Never full: what refuses is the stop.
   std::latch started(1), go_on(1);
   const auto kept = std::make_shared<int>(1);
   std::atomic<int> ran{0};
