@@ -45,12 +45,19 @@ export async function startServer(...options) {
       assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${text}`);
       return text && JSON.parse(text);
     },
+    ...endings(child, exit, () => log),
+  };
+}
+
+// How a program ends: asked to, with status 0, or killed. `exit`: once(child, "exit").
+export function endings(child, exit, log) {
+  return {
     async stop() {
       child.kill("SIGTERM");
       const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
       const [code] = await exit;
       clearTimeout(timer);
-      assert.equal(code, 0, log);
+      assert.equal(code, 0, log());
     },
     async kill() {
       child.kill("SIGKILL");

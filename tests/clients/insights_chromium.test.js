@@ -7,7 +7,7 @@ import {after, before, describe, test} from "node:test";
 import {fileURLToPath} from "node:url";
 import puppeteer from "puppeteer-core";
 import WebSocket from "ws";
-import {until} from "./carillon.js";
+import {endings, until} from "./carillon.js";
 
 const program = process.env.CARILLON_ROUTES_EXAMPLE ?? fileURLToPath(new URL("../../build/release/example_routes", import.meta.url));
 const skip = existsSync(program) ? false : `${program} was not built: it needs SQLite (libsqlite3-dev) and CARILLON_TESTS`;
@@ -35,17 +35,7 @@ async function startExample({listen = "127.0.0.1:0", pages = "127.0.0.1:0", paus
       const answer = await fetch(page + path, {method, body: body && JSON.stringify(body), headers: {authorization: `Bearer demo-${user}`}});
       return {status: answer.status, body: await answer.json()};
     },
-    async stop() {
-      child.kill("SIGTERM");
-      const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
-      const [code] = await exit;
-      clearTimeout(timer);
-      assert.equal(code, 0, log);
-    },
-    async kill() {
-      child.kill("SIGKILL");
-      await exit;
-    },
+    ...endings(child, exit, () => log),
   };
 }
 
