@@ -3,7 +3,8 @@
 
 Usage: floors.py [ROOT]. The table's rows are `| floor | may include |`; both columns name folders: `hub` (a whole floor),
 `protocol/x` (any one room of it, which may include itself), `protocol/*.h` (the headers that lie directly in the folder).
-Tests (`*_test.cc`) and fuzz targets may include anything; nothing but these and doubles (`*_double.h`) may include a double.
+Tests (`*_test.cc`, and `*_test.h` that several share) and fuzz targets may include anything; nothing but these and doubles
+(`*_double.h`) may include a double, and nothing but tests a test's header.
 """
 import pathlib
 import re
@@ -40,7 +41,7 @@ def violations(root):
     files = {str(f.relative_to(top)): f for top in (root / "src", root / "include") for f in sorted(top.rglob("*"))
              if f.suffix in (".h", ".cc")}
     for path, file in files.items():
-        if re.search(r"_(test|fuzz)\.cc$", path):
+        if re.search(r"_(test|fuzz)\.cc$|_test\.h$", path):
             continue
         floor = floor_of(path, table)
         if floor is None:
@@ -53,7 +54,7 @@ def violations(root):
             included, where = found[2], f"{file.relative_to(root)}:{number}"
             if included not in files:
                 yield f'{where}: "{included}" is no file below src/ or include/; name it from there'
-            elif included.endswith("_double.h") and not path.endswith("_double.h"):
+            elif included.endswith("_test.h") or (included.endswith("_double.h") and not path.endswith("_double.h")):
                 yield f'{where}: includes "{included}", which is for tests'
             elif not may_include(path, included, table[floor]):
                 yield f'{where}: includes "{included}", but {floor} may include only: {", ".join(table[floor]) or "itself"}'

@@ -116,10 +116,22 @@ struct BayeuxService {
   std::function<void(BayeuxCall)> handle;
 };
 
+// A message of a session as it came, before anything is done with it. JSON texts; empty: it has none.
+struct BayeuxIncoming {
+  const BayeuxClient& client;
+  std::string_view channel;  // Meta channels and service channels too.
+  std::string_view id;
+  std::string_view data;
+  std::string_view ext;
+};
+
 struct BayeuxHooks {
   std::function<BayeuxVerdict(const BayeuxHandshake&)> may_handshake;  // Empty: everybody.
-  std::function<BayeuxVerdict(const BayeuxQuestion&)> policy;          // Empty: the configuration alone decides.
-  std::vector<BayeuxAuthorizer> authorizers;                           // Beside those of the configuration.
+  // Whether the message is taken. If not it is deleted, and its client is told "404::message_deleted". Not asked of handshakes,
+  // nor of messages that are refused anyway for how they are written. Empty: all are taken.
+  std::function<bool(const BayeuxIncoming&)> may_pass;
+  std::function<BayeuxVerdict(const BayeuxQuestion&)> policy;  // Empty: the configuration alone decides.
+  std::vector<BayeuxAuthorizer> authorizers;                   // Beside those of the configuration.
   std::vector<BayeuxService> services;
 };
 

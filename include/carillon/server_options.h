@@ -255,6 +255,9 @@ struct BayeuxOptions {
   Milliseconds interval{0};
   // A session without a connect for `interval` and so long is over.
   Milliseconds max_interval = std::chrono::seconds(30);
+  // A session whose connect is held, and whose client has said nothing for so long, is over: the connect is answered
+  // "402::session_unknown". Longer than `timeout`; so it bounds what clients ask for. 0: it may be held for its whole time.
+  Milliseconds max_processing{0};
   // Sessions at a time; each loop has its equal part. Beyond it the oldest that has never connected ends; when there is none, a
   // handshake is refused.
   std::size_t sessions_max = 100'000;

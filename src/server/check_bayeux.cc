@@ -23,6 +23,10 @@ Result<void> check_times(const BayeuxOptions& bayeux) {
     return refused(fmt::format("bayeux.timeout ({}) is longer than bayeux.timeout_max ({})", duration_text(bayeux.timeout),
                                duration_text(bayeux.timeout_max)));
   }
+  if (bayeux.max_processing != Milliseconds(0) && bayeux.max_processing <= bayeux.timeout) {
+    return refused(fmt::format("bayeux.max_processing ({}) is not longer than bayeux.timeout ({})",
+                               duration_text(bayeux.max_processing), duration_text(bayeux.timeout)));
+  }
   return {};
 }
 

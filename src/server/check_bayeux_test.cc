@@ -41,6 +41,9 @@ std::string refusal_of_authorizer(std::string pattern) {
 TEST(CheckBayeux, TimesMustHaveTheirOrder) {
   expect_refused(with({.timeout = std::chrono::seconds(61)}), "bayeux.timeout (61s) is longer than bayeux.timeout_max (1m)");
   EXPECT_TRUE(check_options(with({.timeout = std::chrono::seconds(60)})));
+  expect_refused(with({.max_processing = std::chrono::seconds(30)}),
+                 "bayeux.max_processing (30s) is not longer than bayeux.timeout (30s)");
+  EXPECT_TRUE(check_options(with({.max_processing = std::chrono::seconds(31)})));
 }
 
 TEST(CheckBayeux, ACookieForOtherSitesMustBeSecure) {

@@ -583,6 +583,12 @@ std::vector<Setting<ServerOptions>> make_server_settings() {
                   {"bayeux", "interval", "How long clients are told to wait between two connects."}),
       duration<S>(FIELD(bayeux.max_interval), {Milliseconds(100), hours(24)},
                   {"bayeux", "max_interval", "A session without a connect for `interval` and so long is over."}),
+      duration<S>(
+          FIELD(bayeux.max_processing), {Milliseconds(0), hours(24)},
+          {"bayeux", "max_processing",
+           "A session whose connect is held, and whose client has said nothing for so long, is over, and the connect is "
+           "answered `402::session_unknown`. Longer than `timeout`; so it bounds what clients ask for. `0s`: a connect may "
+           "be held for its whole time."}),
       count<S>(FIELD(bayeux.sessions_max), {1, 10'000'000},
                {"bayeux", "sessions_max",
                 "Sessions at a time; each loop has its equal part. Beyond it the oldest that has never connected ends; when "

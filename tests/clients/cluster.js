@@ -32,7 +32,8 @@ async function startRedis(directory) {
   return {url: `redis://127.0.0.1:${port}`, end: async () => (child.kill("SIGKILL"), exit)};
 }
 
-// `nodes[i]` is a server as startServer gives it; `restart(i)` ends it gracefully and starts another at its address.
+// `nodes[i]` is a server as startServer gives it; `restart(i)` ends it gracefully and starts another at its address; `cut` breaks every
+// connection through the balancer, which is at `url`.
 export async function startCluster(t, toml, {count = 3, options = []} = {}) {
   const directory = await mkdtemp(path.join(tmpdir(), "carillon-cluster-"));
   const file = path.join(directory, "carillon.toml");
@@ -51,10 +52,10 @@ export async function startCluster(t, toml, {count = 3, options = []} = {}) {
     await nodes[index].stop();
     nodes[index] = await start("--listen", address);
   };
-  return {nodes, redis, restart, url: await balance(t, nodes)};
+  return {nodes, redis, restart, ...(await balance(t, nodes))};
 }
 
-// Each new connection goes to the next server that takes it.
+// Each new connection goes to the next server that takes it; `cut` breaks them all.
 async function balance(t, nodes) {
   let turn = 0;
   const sockets = new Set();
@@ -81,11 +82,12 @@ async function balance(t, nodes) {
   });
   balancer.listen(0, "127.0.0.1");
   await once(balancer, "listening");
+  const cut = () => sockets.forEach((socket) => socket.destroy());
   t.after(() => {
-    sockets.forEach((socket) => socket.destroy());
+    cut();
     balancer.close();
   });
-  return `http://127.0.0.1:${balancer.address().port}`;
+  return {url: `http://127.0.0.1:${balancer.address().port}`, cut};
 }
 
 // Publishes numbers by HTTP at one server after the other, each until one has answered; `stop` gives how many there were.

@@ -17,8 +17,12 @@ class Nodes:
         self.redis = redis or RedisServer()
         self.arguments, self.env = arguments, {**QUICK, **(env or {})}
         self.all = []
-        for _ in range(count):
-            self.add()
+        try:
+            for _ in range(count):
+                self.add()
+        except BaseException:
+            self.end()
+            raise
 
     def add(self, url=None, listen="127.0.0.1:0"):
         more = ["--set", "redis.cluster=true"] if isinstance(self.redis, RedisCluster) else []

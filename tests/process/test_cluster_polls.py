@@ -12,7 +12,7 @@ import pytest
 from carillon_process import wait_until
 from cluster_of_nodes import Nodes
 from talking import RawHttp
-from test_bayeux import HANDSHAKE, JSON, Bayeux, Socket, later
+from test_bayeux import HANDSHAKE, JSON, Bayeux, later
 from test_phoenix import POLL, Poller
 
 MARK = {"X-Carillon-Forwarded": "127.0.0.1:1"}
@@ -280,10 +280,11 @@ def test_ids_of_nodes_that_are_none(nodes):
         assert nodes[0].call("POST", f"{POLL}&token={node}.0.{'a' * 32}", "[]").json == {"status": 410}
 
 
-def test_a_websocket_of_another_nodes_session_is_told_to_shake_hands(nodes):
+def test_a_client_of_event_streams_goes_on_by_polls_at_another_server(nodes, name):
     client = Bayeux(nodes[0])
-    over = Socket(nodes[1])
-    over.say({"id": "c", "channel": "/meta/connect", "clientId": client.id, "connectionType": "websocket"})
-    answer = over.hear()[0]
-    assert (answer["error"], answer["advice"]["reconnect"]) == ("402::session_unknown", "handshake")
-    assert over.shake_hands().id != client.id
+    client.subscribe(f"/{name}")
+    refused = nodes[1].get(f"/cometd/{client.id}", headers={"Accept": "text/event-stream", "Cookie": client.headers["Cookie"]})
+    assert refused.status == 404, "faye's EventSource gives up then, and not its connects"
+    client.server = nodes[1]
+    nodes[2].publish(name, "said", 1)
+    assert [message["data"] for message in client.connect(connectionType="eventsource") if "data" in message] == [1]

@@ -70,6 +70,7 @@ void BayeuxRoom::accept_websocket(ExchangePtr exchange) {
   std::string_view offered = exchange->request().headers.get("Sec-WebSocket-Protocol");
   acceptance.subprotocol = take_list_element(offered);
   BayeuxVisitor visitor = look_at_visitor(*exchange, sessions_.parts().identify, sessions_.wants_headers());
+  if (sessions_.parts().nodes != nullptr) visitor.cookie = sessions_.cookie_of(exchange->request());
   exchange->accept_websocket(
       std::move(acceptance), [this, visitor = std::move(visitor)](Link& link) mutable -> std::unique_ptr<Dialog> {
         return std::make_unique<BayeuxSocket>(sessions_, link, BayeuxTransport::kWebSocket, std::move(visitor));

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "protocol/bayeux/bayeux_channel.h"
+#include "protocol/bayeux/bayeux_line.h"
 
 namespace carillon {
 namespace {
@@ -85,6 +86,8 @@ BayeuxCommon::BayeuxCommon(const BayeuxOptions& of, BayeuxHooks with, std::size_
       loops(loop_count),
       alphabet(of.strict_channels ? BayeuxAlphabet::kStrict : BayeuxAlphabet::kCometd),
       connection_types(connection_types_of(of)),
+      relays(!of.handshake_per_websocket &&
+             std::ranges::count(of.transports, bayeux_transport_name(BayeuxTransport::kLongPolling)) > 0),
       lazy_channels(selectors_of(of.lazy_channels, alphabet)),
       guard(of.authorizers, hooks),
       services(hooks.services),

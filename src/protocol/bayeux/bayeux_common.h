@@ -106,6 +106,8 @@ struct BayeuxCommon {
   const std::size_t loops;
   const BayeuxAlphabet alphabet;
   const std::vector<std::string> connection_types;  // That clients are told.
+  // Whether a WebSocket may go on with a session of another node, which takes that for polls.
+  const bool relays;
   const std::vector<Selector> lazy_channels;
   const BayeuxGuard guard;
   const BayeuxServices services;

@@ -14,6 +14,8 @@ constexpr std::size_t kLazyMax = 100;
 
 constexpr std::string_view kSubscribe = "/meta/subscribe";
 
+constexpr std::string_view kMessageDeleted = "404::message_deleted";
+
 EndReason end_reason(bayeux_event::RemovalReason reason) {
   using enum bayeux_event::RemovalReason;
   switch (reason) {
@@ -88,7 +90,8 @@ bool BayeuxSession::may_speak(std::string_view cookie) {
 void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxAnswerer answerer) {
   forwarded_ = forwarded_ || was_forwarded(answerer.exchange().request());
   const BayeuxMessage& message = messages.front();
-  if (messages.size() == 1 && message.channel == kBayeuxConnect && fault_of(message).empty()) {
+  std::string fault = fault_of(message);
+  if (messages.size() == 1 && message.channel == kBayeuxConnect && fault.empty()) {
     HeldConnect asked = read_connect(message);
     asked.answerer = std::move(answerer);
     return connect(message, std::move(asked));
@@ -99,7 +102,7 @@ void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxAnswerer
     if (session != nullptr) return session->answer(std::move(answerer), std::move(replies), first);
     answerer.answer(bayeux_array({}, replies));
   });
-  for (const BayeuxMessage& each : messages) take_one(each, batch);
+  for (const BayeuxMessage& each : messages) take_one(each, &each == &message ? std::move(fault) : fault_of(each), batch);
   batch->seal();
   if (replays_) deliver();
 }
@@ -111,7 +114,7 @@ void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxLine& li
     // What it recovers comes behind the reply, and must wait for no other.
     const bool alone = replays_ && message.channel == kSubscribe;
     const BayeuxBatchPtr own = alone ? batch_for(line) : nullptr;
-    take_one(message, alone ? own : batch);
+    take_one(message, fault_of(message), alone ? own : batch);
     if (alone) own->seal();
   }
   batch->seal();
@@ -131,10 +134,14 @@ BayeuxBatchPtr BayeuxSession::batch_for(BayeuxLine& line) {
       });
 }
 
-void BayeuxSession::take_one(const BayeuxMessage& message, const BayeuxBatchPtr& batch) {
-  if (std::string fault = fault_of(message); !fault.empty()) {
+void BayeuxSession::take_one(const BayeuxMessage& message, std::string fault, const BayeuxBatchPtr& batch) {
+  if (!fault.empty()) {
     BayeuxPermission refused{.error = std::move(fault)};
     if (refused.error.starts_with("402")) refused.advice = bayeux_advice({.reconnect = "handshake"});
+    if (refused.error == kMessageDeleted) {
+      touch(Millis(options().interval));
+      if (message.channel == kBayeuxConnect) refused.advice = default_advice();
+    }
     return refuse(message, batch, std::move(refused));
   }
   if (message.channel == kBayeuxConnect) {
@@ -154,6 +161,7 @@ void BayeuxSession::take_one(const BayeuxMessage& message, const BayeuxBatchPtr&
     return ask_for_more();
   }
   active_at_ = loop().now();
+  if (held_) held_->heard_at = active_at_;
   if (!held_) touch(Millis(0));
   if (message.channel == kSubscribe) return subscribe(message, batch);
   if (message.channel == "/meta/unsubscribe") return unsubscribe(message, batch);
@@ -172,6 +180,14 @@ std::string BayeuxSession::fault_of(const BayeuxMessage& message) const {
   if (options().check_ids && !message.id_json.empty() && !is_bayeux_id(message.id_json)) return "405::message_id_invalid";
   if (gone_ || (!message.client_id.empty() && message.client_id != client_id())) return "402::session_unknown";
   if (message.client_id.empty() && line_ == nullptr) return "402::session_unknown";
+  const auto& may_pass = owner_.common().hooks.may_pass;
+  if (may_pass && !may_pass({.client = *client_,
+                             .channel = message.channel,
+                             .id = message.id_json,
+                             .data = message.data_json,
+                             .ext = message.ext_json})) {
+    return std::string(kMessageDeleted);
+  }
   return {};
 }
 
@@ -438,6 +454,16 @@ void BayeuxSession::wait_until(Millis deadline) {
   owner_.deadlines().add(*this, deadline_);
 }
 
+bool BayeuxSession::has_processed_too_long(Millis now) const {
+  const Millis most = options().max_processing;
+  return held_ && most != Millis(0) && now - held_->heard_at >= most;
+}
+
+void BayeuxSession::wait_with_held() {
+  wait_until(held_->until);
+  if (options().max_processing != Millis(0)) wait_until(held_->heard_at + options().max_processing);
+}
+
 void BayeuxSession::on_deadline() {
   deadline_ = Millis(0);
   const Millis now = loop().now();
@@ -455,11 +481,17 @@ void BayeuxSession::on_deadline() {
   if (gone_) return;
   if (held_ && now >= held_->until) {
     answer_connect(default_advice());
+  } else if (has_processed_too_long(now)) {
+    return end(bayeux_event::RemovalReason::kExpired, bayeux_advice({.reconnect = "handshake"}));
   } else if (!held_ && now >= expires_at_) {
     return end(bayeux_event::RemovalReason::kExpired, {});
   }
   if (gone_) return;
-  wait_until(held_ ? held_->until : expires_at_);
+  if (held_) {
+    wait_with_held();
+  } else {
+    wait_until(expires_at_);
+  }
   if (lazy_at_ != Millis(0)) wait_until(lazy_at_);
 }
 

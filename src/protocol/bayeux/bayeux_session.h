@@ -86,6 +86,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
     bool wants_advice = false;
     bool counted = false;  // Among its browser's polls.
     Millis until{0};
+    Millis heard_at{0};  // When its client said something last.
   };
   // A subscribe, or a publish, that waits for the hub.
   struct Pending {
@@ -115,7 +116,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   };
 
   BayeuxBatchPtr batch_for(BayeuxLine& line);
-  void take_one(const BayeuxMessage& message, const BayeuxBatchPtr& batch);
+  void take_one(const BayeuxMessage& message, std::string fault, const BayeuxBatchPtr& batch);
   std::string fault_of(const BayeuxMessage& message) const;
 
   void connect(const BayeuxMessage& message, HeldConnect asked);
@@ -164,6 +165,8 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
 
   void touch(Millis interval);
   void wait_until(Millis deadline);
+  void wait_with_held();
+  bool has_processed_too_long(Millis now) const;
   void on_deadline() override;
   void end(bayeux_event::RemovalReason reason, std::string_view advice);
 

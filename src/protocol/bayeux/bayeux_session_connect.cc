@@ -45,7 +45,8 @@ void BayeuxSession::connect(const BayeuxMessage& message, HeldConnect asked) {
   if (idle) return end(bayeux_event::RemovalReason::kIdle, bayeux_advice({.reconnect = "none"}));
   // What is newer than the loss would hide it.
   if (ends_by_gap() && session_.has_gap()) return remove(bayeux_event::RemovalReason::kSlow);
-  held_->until = loop().now() + time;
+  held_->heard_at = loop().now();
+  held_->until = held_->heard_at + time;
   wait_with_connect(time, advice);
 }
 
@@ -69,7 +70,7 @@ void BayeuxSession::wait_with_connect(Millis time, std::string_view advice) {
     if (lazy_at_ == Millis(0)) lazy_at_ = loop().now() + Millis(options().lazy_time);
     wait_until(lazy_at_);
   }
-  wait_until(held_->until);
+  wait_with_held();
 }
 
 // 0: the connect is answered at once. `advice`: what the client is told beside the usual.

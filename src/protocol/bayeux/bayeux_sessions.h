@@ -2,7 +2,8 @@
 //
 // A session lives on the loop where it shook hands. A request that arrives on another loop is handed over by the place in its
 // client id, one that arrives on another node is forwarded by the node in it; a WebSocket or event stream that arrives on
-// another loop is carried by a far line (bayeux_far_line.h), one that arrives on another node finds no session.
+// another loop is carried by a far line (bayeux_far_line.h). A WebSocket that arrives on another node is relayed
+// (bayeux_relay.h), an event stream there finds no session.
 #pragma once
 
 #include <deque>

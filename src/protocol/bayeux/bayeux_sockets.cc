@@ -37,7 +37,13 @@ BayeuxSocket::~BayeuxSocket() {
 void BayeuxSocket::on_message(std::string_view message, MessageKind kind) {
   if (closed_) return;
   if (kind == MessageKind::kBinary) return end(kCloseUnsupportedData, "Bayeux messages are text");
-  const std::optional<std::size_t> shown = bayeux_place(glance_at_client_id(message));
+  const std::string_view client_id = glance_at_client_id(message);
+  if (BayeuxRelay* const relay = relay_for(client_id, message)) {
+    const Result<void> taken = relay->take(message);
+    if (!taken) end(taken.error().kind == ErrorKind::kLimit ? kCloseTryAgainLater : kCloseInternalError, taken.error().text);
+    return;
+  }
+  const std::optional<std::size_t> shown = bayeux_place(client_id);
   if (shown && *shown < owner_.common().siblings.count()) {
     far_ = *shown == owner_.place() ? std::nullopt : shown;
   } else if (message.find("/meta/handshake") != std::string_view::npos) {
@@ -53,6 +59,22 @@ void BayeuxSocket::on_message(std::string_view message, MessageKind kind) {
   }
   const Result<void> taken = owner_.take(*this, message, &visitor_);
   if (!taken) end(kCloseInternalError, taken.error().text);
+}
+
+// Null: the message is for this node.
+BayeuxRelay* BayeuxSocket::relay_for(std::string_view client_id, std::string_view message) {
+  NodeForward* const nodes = owner_.parts().nodes;
+  if (nodes == nullptr || !owner_.common().relays) return nullptr;
+  const bool goes_on = client_id.empty() && message.find("/meta/handshake") == std::string_view::npos;
+  if (goes_on) return relay_.get();
+  const std::uint16_t node = bayeux_node(client_id);
+  if (!is_elsewhere(nodes, node, HttpRequest())) {
+    relay_.reset();
+  } else if (relay_ == nullptr || relay_->node() != node) {
+    leave_session();
+    relay_ = std::make_unique<BayeuxRelay>(owner_, *this, node, BayeuxRelay::Client{link_.peer(), visitor_.cookie});
+  }
+  return relay_.get();
 }
 
 void BayeuxSocket::begin_stream(std::string_view client_id, std::string_view cookie) {
@@ -148,10 +170,16 @@ void BayeuxSocket::end(std::uint16_t code, std::string_view reason) {
 void BayeuxSocket::on_link_closed() {
   if (std::exchange(closed_, true)) return;
   owner_.sockets().remove(number_);
+  if (relay_ != nullptr) relay_->end();
+  leave_session();
+}
+
+void BayeuxSocket::leave_session() {
   if (session() != nullptr) session()->on_line_gone(*this);
   if (!far_) return;
   owner_.common().siblings.post(
-      *far_, [name = BayeuxSocketName{owner_.place(), number_}](BayeuxSessions& there) { there.far_lines().forget(name); });
+      *std::exchange(far_, std::nullopt),
+      [name = BayeuxSocketName{owner_.place(), number_}](BayeuxSessions& there) { there.far_lines().forget(name); });
 }
 
 // --- All of a loop

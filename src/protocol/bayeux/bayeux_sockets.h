@@ -2,7 +2,8 @@
 // loop.
 //
 // Its session lives here or on another loop, as the first client id that it shows says: then what comes is posted there, and
-// what is for the client comes from there (bayeux_far_line.h). It holds no more than a little: the rest waits in the session.
+// what is for the client comes from there (bayeux_far_line.h); or on another node, and then a WebSocket is relayed
+// (bayeux_relay.h). It holds no more than a little: the rest waits in the session.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -16,6 +17,7 @@
 
 #include "hub/outbox.h"
 #include "protocol/bayeux/bayeux_line.h"
+#include "protocol/bayeux/bayeux_relay.h"
 #include "protocol/bayeux/bayeux_visitor.h"
 #include "protocol/dialog.h"
 
@@ -53,6 +55,8 @@ class BayeuxSocket final : public Dialog, public BayeuxLine {
   // More waits in the session, where it is bounded and what is oldest can be dropped.
   static constexpr std::size_t kRoom = 64 << 10;
 
+  BayeuxRelay* relay_for(std::string_view client_id, std::string_view message);
+  void leave_session();
   void tell_left();
   std::string block(std::string_view array) const;
   void end(std::uint16_t code, std::string_view reason);
@@ -64,8 +68,9 @@ class BayeuxSocket final : public Dialog, public BayeuxLine {
   const Encoding* const framing_;  // Equal links have the same: they share frames.
   Outbox outbox_;
   const BayeuxVisitor visitor_;
-  std::optional<std::size_t> far_;  // Where its session lives, when that is another loop.
-  std::size_t untold_ = 0;          // Bytes for the far line that came here and that it has not heard of since.
+  std::optional<std::size_t> far_;      // Where its session lives, when that is another loop.
+  std::unique_ptr<BayeuxRelay> relay_;  // Null: no message of a session of another node has come.
+  std::size_t untold_ = 0;              // Bytes for the far line that came here and that it has not heard of since.
   bool closed_ = false;
 };
 

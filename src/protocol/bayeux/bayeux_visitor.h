@@ -14,6 +14,7 @@ struct BayeuxVisitor {
   Result<IdentityPtr> identity = IdentityPtr();  // The error is why it may not shake hands.
   PeerAddress peer;
   std::string user_agent;
+  std::string cookie;  // Of its browser, only where there are other nodes; empty: it has shown none.
   std::vector<std::pair<std::string, std::string>> headers;  // Only where somebody in the program would look at them.
 };
 BayeuxVisitor look_at_visitor(const Exchange& exchange, const Identify& identify, bool with_headers);
