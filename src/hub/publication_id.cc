@@ -44,4 +44,8 @@ std::uint64_t offset_in(const Uuid& id, std::uint64_t epoch) {
   return hidden ^ mask_of(low & kRandomBits, epoch);
 }
 
+std::uint64_t random_in(const Uuid& id) {
+  return read_word(&id.bytes[8]) & kRandomBits;
+}
+
 }  // namespace carillon

@@ -14,5 +14,7 @@ Uuid publication_id(const Position& position, std::uint64_t random);
 
 // The offset that an id of this epoch says. Of an id that was not made so, or in another epoch: any number.
 std::uint64_t offset_in(const Uuid& id, std::uint64_t epoch);
+// The 58 random bits that it was made of.
+std::uint64_t random_in(const Uuid& id);
 
 }  // namespace carillon

@@ -8,11 +8,14 @@
 namespace carillon {
 namespace {
 
-TEST(PublicationId, LeadsBackToItsOffset) {
+TEST(PublicationId, LeadsBackToWhatItWasMadeOf) {
   std::mt19937_64 random(1);
   for (int i = 0; i < 10'000; ++i) {
     const Position position{.epoch = random() >> 16, .offset = random() >> (i % 64)};
-    EXPECT_EQ(offset_in(publication_id(position, random()), position.epoch), position.offset);
+    const std::uint64_t bits = random() >> 6;
+    const Uuid id = publication_id(position, bits);
+    EXPECT_EQ(offset_in(id, position.epoch), position.offset);
+    EXPECT_EQ(random_in(id), bits);
   }
 }
 

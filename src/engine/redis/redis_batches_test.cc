@@ -181,6 +181,24 @@ TEST_F(RedisBatchesTest, ToAStreamThatLostItsEndBeginANewEpoch) {
   EXPECT_EQ(b.heard.gaps(), (Gaps{{"a", 0}}));
 }
 
+TEST_F(RedisBatchesTest, WhereAnotherPublicationIsThanTheirNodeHasPublishedBeginANewEpoch) {
+  for (const int others : {20, 25}) {
+    SCOPED_TRACE(others);
+    const std::string channel = "a" + std::to_string(others);
+    RedisEngineNode a(options(redis)), b(options(redis));
+    const Position first = *a.publish(channel, "0").position;
+    redis.command({"COPY", stream(channel), "copy", "REPLACE"});
+    ASSERT_EQ(burst(a, channel, 1, kBurst).positions().back(), (Position{first.epoch, 21}));
+    redis.command({"COPY", "copy", stream(channel), "REPLACE"});
+    for (int i = 0; i < others; ++i) EXPECT_EQ(b.publish(channel, "other").position->epoch, first.epoch);
+    const auto positions = burst(a, channel, 21, kBurst).positions();
+    ASSERT_EQ(positions.size(), static_cast<std::size_t>(kBurst));
+    EXPECT_GT(positions[0].epoch, first.epoch);
+    EXPECT_EQ(positions, from(positions[0].epoch, 1));
+    EXPECT_EQ(kept(b, channel), texts(1, 21, kBurst));
+  }
+}
+
 TEST_F(RedisBatchesTest, BehindAnEntryOfAnotherProgramBeginANewEpoch) {
   RedisEngineNode a(options(redis)), b(options(redis));
   for (RedisEngineNode* node : {&a, &b}) node->listen(exact("a"));

@@ -304,6 +304,11 @@ std::string redis_random_text(std::uint64_t random) {
   return hex_text(random & ((std::uint64_t{1} << 58) - 1), 15);
 }
 
+void append_mark(std::vector<std::string>& words, const std::optional<RedisMark>& mark) {
+  words.push_back(mark ? redis_position(mark->position) : "");
+  words.push_back(mark && mark->random ? redis_random_text(*mark->random) : "");
+}
+
 std::optional<Uuid> redis_publication_id(const std::optional<Position>& position, std::string_view id) {
   if (!position) return parse_uuid(id);
   const std::optional<std::uint64_t> random = parse<std::uint64_t>(id, 16);

@@ -22,6 +22,15 @@ std::string redis_position(const Position& position);
 std::optional<Position> parse_redis_position(std::string_view text);
 std::optional<std::int64_t> parse_redis_number(std::string_view text);
 
+// How far a channel is known to have come, and which publication is there: after a failover it may be another one.
+struct RedisMark {
+  Position position;
+  std::optional<std::uint64_t> random;  // What its id is made of, with the position. Absent: not known.
+};
+// As the scripts take it: the position, and the `id` of the entry there, which is empty where that is not known. Both are of no
+// mark.
+void append_mark(std::vector<std::string>& words, const std::optional<RedisMark>& mark);
+
 // What an entry says of where it was written.
 struct RedisWriter {
   std::string node;  // This node's name: sessions' ids mean something on it only.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hub/publication_id.h"
+
 namespace carillon {
 namespace {
 
@@ -16,6 +18,11 @@ bool RedisFeed::has_reached(const Position& position) const {
   return position.epoch < last_->epoch || (position.epoch == last_->epoch && position.offset <= last_->offset);
 }
 
+std::optional<RedisMark> RedisFeed::mark() const {
+  if (!last_) return std::nullopt;
+  return RedisMark{*last_, last_id_ == Uuid() ? std::nullopt : std::optional(random_in(last_id_))};
+}
+
 bool RedisFeed::take_live(PublicationPtr publication) {
   const Position position = *publication->position;
   if (reading_) {
@@ -27,7 +34,7 @@ bool RedisFeed::take_live(PublicationPtr publication) {
     hand_out(publication);
     return false;
   }
-  if (!last_) last_ = Position{position.epoch, position.offset - 1};
+  if (!last_) stand_at(Position{position.epoch, position.offset - 1});
   // Either it comes late, or Redis has begun anew with its clock set back: the stream knows.
   if (position.epoch < last_->epoch) return true;
   if (has_reached(position)) return false;
@@ -48,7 +55,7 @@ bool RedisFeed::take_own(PublicationPtr publication) {
 
 void RedisFeed::start_at(const Position& position) {
   if (last_ || reading_) return;
-  last_ = position;
+  stand_at(position);
   static_cast<void>(release());
 }
 
@@ -63,7 +70,7 @@ bool RedisFeed::take_missed(const RespValue& reply, std::size_t count, bool was_
   if (parts == nullptr || parts->size() != 2 || (*parts)[0].text() == nullptr || (*parts)[1].array() == nullptr) {
     // The stream is gone, and where it stood with it.
     if (last_ && last_->offset > 0) tell_gap(0);
-    last_.reset();
+    stand_at(std::nullopt);
     return end_reading();
   }
   const std::optional<Position> top = parse_redis_position(*(*parts)[0].text());
@@ -74,8 +81,8 @@ bool RedisFeed::take_missed(const RespValue& reply, std::size_t count, bool was_
   if (!last_) {
     if (was_deaf && top->offset > 0) tell_gap(0);
     // From the first that is held on, everything is read.
-    last_ = *top;
-    if (!held_.empty()) last_ = Position{held_.begin()->first.first, held_.begin()->first.second - 1};
+    stand_at(*top);
+    if (!held_.empty()) stand_at(Position{held_.begin()->first.first, held_.begin()->first.second - 1});
     return !held_.empty() || end_reading();
   }
   if (top->epoch != last_->epoch) change_epoch(top->epoch);
@@ -84,25 +91,25 @@ bool RedisFeed::take_missed(const RespValue& reply, std::size_t count, bool was_
     const std::optional<Position> position = stream_entry_position(entry);
     if (!position || position->epoch != last_->epoch || position->offset <= last_->offset) continue;
     if (position->offset > last_->offset + 1) tell_gap(position->offset - last_->offset - 1);
-    last_->offset = position->offset - 1;
+    stand_at(Position{position->epoch, position->offset - 1});
     if (const PublicationPtr publication = read_stream_entry(name_, entry, reader)) {
       hand_out(publication);
     } else {
       tell_gap(1);
-      last_ = position;
+      stand_at(position);
     }
   }
   if (entries.size() >= count) return true;
   if (top->offset > last_->offset) {
     tell_gap(top->offset - last_->offset);
-    last_ = top;
+    stand_at(top);
   }
   return end_reading();
 }
 
 void RedisFeed::give_up_reading() {
   if (last_) tell_gap(0);
-  last_.reset();
+  stand_at(std::nullopt);
   static_cast<void>(end_reading());
 }
 
@@ -120,7 +127,7 @@ bool RedisFeed::release() {
     if (!last_) {
       // An own one may have others before it that are on their way.
       if (!first->second.live) return false;
-      last_ = Position{epoch, offset - 1};
+      stand_at(Position{epoch, offset - 1});
     }
     if (epoch > last_->epoch) {
       if (!first->second.live) return false;
@@ -153,6 +160,7 @@ void RedisFeed::hold(PublicationPtr publication, bool live) {
 
 void RedisFeed::hand_out(const PublicationPtr& publication) {
   last_ = publication->position;
+  last_id_ = publication->id;
   if (events_ != nullptr) events_->on_publication(publication);
 }
 
@@ -162,7 +170,12 @@ void RedisFeed::tell_gap(std::uint64_t count) {
 
 void RedisFeed::change_epoch(std::uint64_t epoch) {
   tell_gap(0);
-  last_ = Position{epoch, 0};
+  stand_at(Position{epoch, 0});
+}
+
+void RedisFeed::stand_at(const std::optional<Position>& position) {
+  last_ = position;
+  last_id_ = {};
 }
 
 std::vector<RedisFeed::Waiter> RedisFeed::take_waiters(Millis now) {

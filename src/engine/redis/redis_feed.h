@@ -36,6 +36,7 @@ class RedisFeed {
   bool keeps() const { return keeps_; }  // History, so there are positions.
   // The newest that was handed out; absent: it is not known where the channel stands.
   const std::optional<Position>& last() const { return last_; }
+  std::optional<RedisMark> mark() const;
   bool has_reached(const Position& position) const;
 
   // True: the stream is to be read, by begin_reading().
@@ -82,6 +83,8 @@ class RedisFeed {
 
   void hold(PublicationPtr publication, bool live);
   void hand_out(const PublicationPtr& publication);
+  // Nothing is known of what is there.
+  void stand_at(const std::optional<Position>& position);
   void tell_gap(std::uint64_t count);
   void change_epoch(std::uint64_t epoch);
   // True: something is missing before a live one.
@@ -92,7 +95,7 @@ class RedisFeed {
   const bool keeps_;
   EngineEvents* const events_;
   std::optional<Position> last_;
-  Uuid last_id_;  // Without history.
+  Uuid last_id_;  // Of what was handed out last. With history: nil where something else is known to be at `last_`.
   bool reading_ = false;
   std::map<Order, Held> held_;
   std::size_t held_bytes_ = 0;

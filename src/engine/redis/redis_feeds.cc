@@ -82,6 +82,11 @@ std::optional<Position> RedisFeeds::last(std::string_view channel) const {
   return feed == nullptr ? std::nullopt : feed->last();
 }
 
+std::optional<RedisMark> RedisFeeds::mark(std::string_view channel) const {
+  const RedisFeed* const feed = find(channel);
+  return feed == nullptr ? std::nullopt : feed->mark();
+}
+
 // ---- What is heard ----
 
 void RedisFeeds::on_message(std::size_t /*master*/, std::string_view channel, std::string_view message) {
@@ -240,9 +245,12 @@ void RedisFeeds::ask_next() {
     feed->asked = true;
     ++reads_;
     const std::string keys[] = {parts_.keys.stream(channel)};
+    std::vector<std::string> words;
+    append_mark(words, feed->mark());
+    words.push_back(std::to_string(kReadCount));
+    words.push_back(std::to_string(parts_.options.idle_ms));
     parts_.client.run(
-        redis_scripts::missed(), keys,
-        {feed->last() ? redis_position(*feed->last()) : "", std::to_string(kReadCount), std::to_string(parts_.options.idle_ms)},
+        redis_scripts::missed(), keys, std::move(words),
         guard_.wrap([this, channel, deaf = feed->stale](const Result<RespValue>& reply) { on_missed(channel, deaf, reply); }));
   }
 }

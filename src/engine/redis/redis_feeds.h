@@ -43,6 +43,7 @@ class RedisFeeds final : private RedisSubscriber {
   bool wants(std::string_view channel) const { return interests_.wants(channel); }
   // Where the channel's feed stands; absent: there is none, or it is not known.
   std::optional<Position> last(std::string_view channel) const;
+  std::optional<RedisMark> mark(std::string_view channel) const;
 
   // This node's own publications of one channel, in order. `done` is called when the last was handed out; at once when nobody
   // here wants them.

@@ -153,6 +153,79 @@ TEST_F(RedisLossTest, AStreamThatLostItsEndBeginsANewEpoch) {
   for (RedisEngineNode* node : {&b, &c}) wait_for_last(*node, "a", "8");
 }
 
+// The replica that was promoted lacked the end of the stream, and others went on there before this node heard again.
+TEST_F(RedisLossTest, WhatIsPublishedAtOffsetsThatWereGivenOutBeforeIsToldAsALoss) {
+  RedisProcess redis;
+  RedisEngineNode a(options(redis)), b(guest(redis)), d(options(redis));
+  b.listen(exact("a"));
+  d.listen(exact("a"));
+  a.publish("a", "0");
+  redis.command({"COPY", stream("a"), "copy"});
+  for (int i = 1; i < 4; ++i) a.publish("a", std::to_string(i));
+  for (RedisEngineNode* node : {&b, &d}) wait_for_last(*node, "a", "3");
+  const Position before = *b.heard.copy("a").back()->position;
+  for (const int beyond : {-1, 0, 2}) {
+    SCOPED_TRACE(beyond);
+    // Deaf for as long as it takes.
+    const std::size_t gaps = b.heard.gaps().size();
+    deafen(redis);
+    wait_until_redis("it is deaf", [&] { return b.heard.continuities().back() == Continuity::kDegraded; });
+    const std::uint64_t at = b.heard.copy("a").back()->position->offset;
+    redis.command({"COPY", "copy", stream("a"), "REPLACE"});
+    // It knows of nothing.
+    RedisEngineNode c(options(redis));
+    Position other;
+    while (other.offset < at + static_cast<std::uint64_t>(beyond)) other = *c.publish("a", "other").position;
+    EXPECT_EQ(other.epoch, b.heard.copy("a").back()->position->epoch);
+    redis.command({"ACL", "SETUSER", "guest", "on"});
+    wait_until_redis("it hears again", [&] { return b.heard.is_well_again(); });
+    EXPECT_EQ(b.heard.gaps().size(), gaps + 1);
+    EXPECT_EQ(b.heard.gaps().back(), Gaps::value_type("a", 0));
+    EXPECT_FALSE(b.history({.channel = "a", .since = before}).complete);
+    EXPECT_EQ(c.publish("a", "after").position->offset, 1u);
+    wait_for_last(b, "a", "after");
+    redis.command({"COPY", stream("a"), "copy", "REPLACE"});
+    for (int i = 0; i < 4; ++i) c.publish("a", std::to_string(i));
+    wait_for_last(b, "a", "3");
+  }
+}
+
+TEST_F(RedisLossTest, WhoPublishesAndFindsAnotherPublicationWhereItsOwnWasBeginsANewEpoch) {
+  RedisProcess redis;
+  RedisEngineNode a(options(redis));
+  const Position first = *a.publish("a", "0").position;
+  redis.command({"COPY", stream("a"), "copy"});
+  for (const int others : {3, 5}) {
+    SCOPED_TRACE(others);
+    Position own = first;
+    while (own.offset < 4) own = *a.publish("a", "own").position;
+    redis.command({"COPY", "copy", stream("a"), "REPLACE"});
+    RedisEngineNode b(options(redis));
+    for (int i = 0; i < others; ++i) EXPECT_EQ(b.publish("a", "other").position->epoch, own.epoch);
+    const Position after = *a.publish("a", "after").position;
+    EXPECT_GT(after.epoch, own.epoch);
+    EXPECT_EQ(after.offset, 1u);
+    EXPECT_EQ(kept(b, "a"), Texts{"1 after"});
+    redis.command({"COPY", stream("a"), "copy", "REPLACE"});
+  }
+}
+
+TEST_F(RedisLossTest, WhoHeardWhatIsLostBeginsANewEpochWhenItPublishes) {
+  RedisProcess redis;
+  RedisEngineNode a(options(redis)), b(options(redis));
+  b.listen(exact("a"));
+  const Position first = *a.publish("a", "0").position;
+  redis.command({"COPY", stream("a"), "copy"});
+  a.publish("a", "1");
+  wait_for_last(b, "a", "1");
+  redis.command({"COPY", "copy", stream("a"), "REPLACE"});
+  const Position after = *b.publish("a", "after").position;
+  EXPECT_GT(after.epoch, first.epoch);
+  EXPECT_EQ(after.offset, 1u);
+  wait_for_last(b, "a", "after");
+  EXPECT_EQ(b.heard.gaps(), (Gaps{{"a", 0}}));
+}
+
 TEST_F(RedisLossTest, ARedisThatStandsStillIsWaitedForOrGivenUp) {
   RedisProcess redis;
   RedisOptions impatient = options(redis);

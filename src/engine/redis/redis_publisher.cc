@@ -163,16 +163,24 @@ bool RedisPublisher::renews(Channel& channel) {
   return renew;
 }
 
+// How far this node knows the channel to have come: what it has published, or heard, if that is further.
+std::optional<RedisMark> RedisPublisher::mark(const Channel& channel) const {
+  const std::optional<RedisMark> heard = feeds_.mark(channel.name);
+  if (!channel.known || !heard) return heard ? heard : channel.known;
+  const auto order = [](const RedisMark& mark) { return std::pair(mark.position.epoch, mark.position.offset); };
+  return order(*channel.known) < order(*heard) ? heard : channel.known;
+}
+
 void RedisPublisher::send_by_script(Channel& channel, Batch batch) {
   const bool renew = renews(channel);
   std::vector<std::string> words;
-  words.reserve(9);
+  words.reserve(10);
   words.push_back(parts_.keys.publications(channel.name));
   words.push_back(std::to_string(batch.front().rule.count_max));
   words.push_back(std::to_string(parts_.options.idle_ms));
   words.emplace_back(renew ? "1" : "0");
   words.push_back(std::to_string(parts_.options.idempotency_ms));
-  words.push_back(channel.known ? redis_position(*channel.known) : "");
+  append_mark(words, mark(channel));
   words.push_back(std::to_string(channel.known_ms));
   words.push_back(parts_.keys.idempotency(channel.name, ""));
   std::string& entries = words.emplace_back();
@@ -193,7 +201,8 @@ void RedisPublisher::send_by_commands(Channel& channel, Batch batch) {
   ++channel.by_commands;
   const std::string stream = parts_.keys.stream(channel.name), heard = parts_.keys.publications(channel.name);
   const std::string count_max = std::to_string(batch.front().rule.count_max);
-  const std::string any = std::to_string(channel.known->epoch) + "-*";
+  const std::optional<RedisMark> known = mark(channel);
+  const std::string any = std::to_string(known->position.epoch) + "-*";
   const std::int64_t time_ms = std::max(redis_ms_ + (parts_.loop.now() - redis_ms_at_).count(), channel.known_ms);
   channel.known_ms = time_ms;
   const std::string time = std::to_string(time_ms);
@@ -212,10 +221,12 @@ void RedisPublisher::send_by_commands(Channel& channel, Batch batch) {
     commands.word(any).word("time").word(time);
     append_fields(commands, entry);
   }
-  const std::string known = redis_position(*channel.known), count = std::to_string(batch.size());
+  std::vector<std::string> marked;
+  append_mark(marked, known);
+  const std::string count = std::to_string(batch.size());
   const std::string idle_ms = std::to_string(parts_.options.idle_ms);
   commands.run(redis_scripts::announce(), std::array<std::string_view, 1>{stream},
-               std::array<std::string_view, 6>{heard, known, count, time, id, idle_ms});
+               std::array<std::string_view, 7>{heard, marked[0], marked[1], count, time, id, idle_ms});
   commands.begin(3).word("PUBLISH").word(heard).word(packed);
   parts_.client.transact(
       stream, std::move(commands),
@@ -309,7 +320,7 @@ void RedisPublisher::settle(const std::string& name, Batch batch, const RedisOut
   std::vector<std::pair<RedisPublish, Receipt>> published;
   published.reserve(batch.size());
   std::size_t bytes = 0;
-  std::optional<Position> last;
+  std::optional<RedisMark> last;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     RedisPublish& publish = batch[i];
     const RedisOutcome outcome = outcomes.of(i);
@@ -322,7 +333,7 @@ void RedisPublisher::settle(const std::string& name, Batch batch, const RedisOut
       publish.answer(receipt);
       continue;
     }
-    last = receipt.position;
+    last = RedisMark{*receipt.position, publish.random};
     bytes += size_of(publish);
     receipt.id = publication_id(*receipt.position, publish.random);
     if (wanted) {
@@ -403,7 +414,7 @@ void RedisPublisher::take_back(Channel& channel) {
 
 // ---- What is kept ----
 
-void RedisPublisher::keep_in_order(Channel& channel, const Position& last, std::size_t bytes, const HistoryRule& rule) {
+void RedisPublisher::keep_in_order(Channel& channel, const RedisMark& last, std::size_t bytes, const HistoryRule& rule) {
   channel.known = last;
   channel.bytes_since_trim += bytes;
   const Millis now = parts_.loop.now();

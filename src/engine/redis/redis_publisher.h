@@ -95,11 +95,11 @@ class RedisPublisher {
     const std::string name;
     std::deque<RedisPublish> waiting;
     std::size_t under_way = 0;
-    std::size_t by_commands = 0;  // Of those under way.
-    bool unsure = false;          // Whether the stream is still the known one; a script's answer tells.
-    std::vector<Batch> returned;  // Not published: they go again when none is under way any more.
-    bool ready = false;           // Is in ready_.
-    std::optional<Position> known;
+    std::size_t by_commands = 0;     // Of those under way.
+    bool unsure = false;             // Whether the stream is still the known one; a script's answer tells.
+    std::vector<Batch> returned;     // Not published: they go again when none is under way any more.
+    bool ready = false;              // Is in ready_.
+    std::optional<RedisMark> known;  // What was published from here last.
     std::int64_t known_ms = 0;
     std::optional<Millis> renewed;  // When its expiry and its name in the list were renewed from here.
     Millis trimmed{0};
@@ -123,12 +123,13 @@ class RedisPublisher {
   void on_commands(const std::string& name, Batch batch, std::int64_t time_ms, const Result<RespValue>& reply);
   void tell(const std::string& name, const Batch& batch, const Position& first, std::int64_t time_ms);
   void settle(const std::string& name, Batch batch, const RedisOutcomes& outcomes);
+  std::optional<RedisMark> mark(const Channel& channel) const;
   bool renews(Channel& channel);
   void note_time(std::int64_t redis_ms);
   void on_bare(const std::string& name, Batch batch, std::int64_t time_ms, const Result<RespValue>& reply);
   void on_once(const std::string& name, RedisPublish publish, std::int64_t time_ms, const Result<RespValue>& reply);
   void on_answered(const std::string& name);
-  void keep_in_order(Channel& channel, const Position& last, std::size_t bytes, const HistoryRule& rule);
+  void keep_in_order(Channel& channel, const RedisMark& last, std::size_t bytes, const HistoryRule& rule);
   void list(const std::string& name);
   void sweep();
 

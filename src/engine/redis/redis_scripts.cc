@@ -71,6 +71,12 @@ local function offset_at(key, epoch, from, to, time)
   end
   return from
 end
+-- Whether another entry is there than the one with this id: what was there is lost, and its offset was given out again.
+local function is_another(key, epoch, offset, wanted)
+  if wanted == '' or offset == 0 then return false end
+  local there = call('XRANGE', key, id(epoch, offset), id(epoch, offset))[1]
+  return there and tonumber(there[2][4] or '', 16) ~= tonumber(wanted, 16)
+end
 local function oldest_of(key, epoch, offset)
   local first = call('XRANGE', key, id(epoch, 0), '+', 'COUNT', 1)[1]
   if not first then return offset + 1 end
@@ -102,13 +108,14 @@ end
 // published, one behind the other, is told as it came; else it is packed anew.
 constexpr const char* kPublish = R"lua(
 local key, channel, count_max = KEYS[1], ARGV[1], ARGV[2]
-local idle_ms, receipts, packed = tonumber(ARGV[3]), ARGV[8], ARGV[9]
+local idle_ms, receipts, packed = tonumber(ARGV[3]), ARGV[9], ARGV[10]
 local epoch, offset, floor, err, ended = top(key)
 if err then return err end
-local now = math.max(millis(), floor or 0, tonumber(ARGV[7]))
+local now = math.max(millis(), floor or 0, tonumber(ARGV[8]))
 local known_epoch, known_offset
 if ARGV[6] ~= '' then known_epoch, known_offset = split(ARGV[6]) end
-local lost = epoch and known_epoch and (known_epoch > epoch or (known_epoch == epoch and known_offset > offset))
+local lost = epoch and known_epoch and (known_epoch > epoch or (known_epoch == epoch and
+             (known_offset > offset or is_another(key, epoch, known_offset, ARGV[7]))))
 if not epoch or ended or lost then
   local after = math.max(epoch or 0, known_epoch or 0)
   if epoch then
@@ -192,23 +199,23 @@ return results or {'', first or '', now}
 )lua";
 
 constexpr const char* kAnnounce = R"lua(
-local key, count = KEYS[1], tonumber(ARGV[3])
+local key, count = KEYS[1], tonumber(ARGV[4])
 local now = text(millis())
 local epoch, known = split(ARGV[2])
 local last = pcall('XREVRANGE', key, '+', '-', 'COUNT', 1)
-if last.err or not last[1] or last[1][2][4] ~= ARGV[5] then return {'', now} end
+if last.err or not last[1] or last[1][2][4] ~= ARGV[6] then return {'', now} end
 local _, offset = split(last[1][1])
 local first = offset - count + 1
-local ended = first <= known
-if first > known + 1 then
+local ended = first <= known or is_another(key, epoch, known, ARGV[3])
+if not ended and first > known + 1 then
   local before = call('XRANGE', key, id(epoch, first - 1), id(epoch, first - 1))[1]
   ended = before and not time_of(before)
 end
 if ended then
-  begin(key, math.max(micros(), epoch + 1), tonumber(ARGV[6]))
+  begin(key, math.max(micros(), epoch + 1), tonumber(ARGV[7]))
   return {'', now}
 end
-call('PUBLISH', ARGV[1], cmsgpack.pack('2', id(epoch, first), ARGV[4], ARGV[3]))
+call('PUBLISH', ARGV[1], cmsgpack.pack('2', id(epoch, first), ARGV[5], ARGV[4]))
 return {id(epoch, first), now}
 )lua";
 
@@ -261,23 +268,24 @@ return {id(epoch, offset), text(oldest), text(from), text(to), entries}
 )lua";
 
 constexpr const char* kMissed = R"lua(
-local key, idle_ms = KEYS[1], tonumber(ARGV[3])
+local key, idle_ms = KEYS[1], tonumber(ARGV[4])
 local epoch, offset, time, err = top(key)
 if err then return err end
 if not epoch then return false end
 if ARGV[1] == '' then return {id(epoch, offset), {}} end
 local known_epoch, known = split(ARGV[1])
-if known_epoch == epoch and known > offset then
-  -- Entries that were deleted at the end still count.
+local beyond = known_epoch == epoch and known > offset
+if beyond or (known_epoch == epoch and is_another(key, epoch, known, ARGV[2])) then
   local newest_epoch, newest = split(last_id(key))
-  if newest_epoch == epoch and newest >= known then return {id(newest_epoch, newest), {}} end
+  -- Entries that were deleted at the end still count.
+  if beyond and newest_epoch == epoch and newest >= known then return {id(newest_epoch, newest), {}} end
   epoch = math.max(micros(), newest_epoch + 1)
   local failed = begin(key, epoch, idle_ms)
   if failed then return failed end
   return {id(epoch, 0), {}}
 end
 local from = known_epoch == epoch and known + 1 or 1
-return {id(epoch, offset), call('XRANGE', key, id(epoch, from), id(epoch, offset), 'COUNT', ARGV[2])}
+return {id(epoch, offset), call('XRANGE', key, id(epoch, from), id(epoch, offset), 'COUNT', ARGV[3])}
 )lua";
 
 constexpr const char* kFind = R"lua(

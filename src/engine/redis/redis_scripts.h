@@ -8,8 +8,8 @@ namespace carillon::redis_scripts {
 
 // Publishes to a channel that keeps history.
 //   KEYS  stream
-//   ARGV  pub/sub channel, count_max, idle_ms, "1" when the expiry is to be renewed, idempotency_ms, the position and the time
-//         this node knows the channel to have reached ("" and "0": none), the prefix of the receipts' keys, the entries as
+//   ARGV  pub/sub channel, count_max, idle_ms, "1" when the expiry is to be renewed, idempotency_ms, what this node knows the
+//         channel to have reached (append_mark), and the time ("0": none), the prefix of the receipts' keys, the entries as
 //         append_packed makes them, one behind the other
 //   ->    {"", first position, time} when all were published, one behind the other; else {"each", "", time, one text for
 //         each}: "+<position>", "=<position> <time> <id>" (its key was used before), "-<error>"
@@ -20,8 +20,8 @@ const RedisScript& publish();
 // them, as append_packed makes them. Only if they were added to the epoch and go on where this node knows the channel to have
 // reached; else, where another epoch is to begin, it begins.
 //   KEYS  stream
-//   ARGV  pub/sub channel, position this node knows the channel to have reached, how many were added, what they have as `time`,
-//         `id` of the last, idle_ms
+//   ARGV  pub/sub channel, what this node knows the channel to have reached (append_mark), how many were added, what they have
+//         as `time`, `id` of the last, idle_ms
 //   ->    {first position, time now}, or {"", time now}: what was added, if anything was, is nowhere to be seen
 const RedisScript& announce();
 
@@ -42,10 +42,11 @@ const RedisScript& page();
 
 // What was published after a position.
 //   KEYS  stream
-//   ARGV  position ("": none, tell the top only), count, idle_ms
+//   ARGV  what this node has heard (append_mark; none: tell the top only), count, idle_ms
 //   ->    nothing: there is no stream; else {top, entries}: of the top's epoch, after the position if that is of this epoch.
 //   When
-//         the stream does not reach as far as the position, it has lost what it had: another epoch begins.
+//         the stream does not reach as far as the position, or has another entry there, it has lost what it had: another epoch
+//         begins.
 const RedisScript& missed();
 
 // Entries by their offsets.
