@@ -156,20 +156,22 @@ TEST_F(RedisLossTest, AStreamThatLostItsEndBeginsANewEpoch) {
 // The replica that was promoted lacked the end of the stream, and others went on there before this node heard again.
 TEST_F(RedisLossTest, WhatIsPublishedAtOffsetsThatWereGivenOutBeforeIsToldAsALoss) {
   RedisProcess redis;
-  RedisEngineNode a(options(redis)), b(guest(redis)), d(options(redis));
+  RedisEngineNode a(options(redis)), b(guest(redis));
   b.listen(exact("a"));
-  d.listen(exact("a"));
   a.publish("a", "0");
   redis.command({"COPY", stream("a"), "copy"});
   for (int i = 1; i < 4; ++i) a.publish("a", std::to_string(i));
-  for (RedisEngineNode* node : {&b, &d}) wait_for_last(*node, "a", "3");
+  wait_for_last(b, "a", "3");
   const Position before = *b.heard.copy("a").back()->position;
   for (const int beyond : {-1, 0, 2}) {
     SCOPED_TRACE(beyond);
     // Deaf for as long as it takes.
-    const std::size_t gaps = b.heard.gaps().size();
+    Gaps gaps = b.heard.gaps();
     deafen(redis);
-    wait_until_redis("it is deaf", [&] { return b.heard.continuities().back() == Continuity::kDegraded; });
+    wait_until_redis("it is deaf", [&] {
+      const auto told = b.heard.continuities();
+      return !told.empty() && told.back() == Continuity::kDegraded;
+    });
     const std::uint64_t at = b.heard.copy("a").back()->position->offset;
     redis.command({"COPY", "copy", stream("a"), "REPLACE"});
     // It knows of nothing.
@@ -179,8 +181,8 @@ TEST_F(RedisLossTest, WhatIsPublishedAtOffsetsThatWereGivenOutBeforeIsToldAsALos
     EXPECT_EQ(other.epoch, b.heard.copy("a").back()->position->epoch);
     redis.command({"ACL", "SETUSER", "guest", "on"});
     wait_until_redis("it hears again", [&] { return b.heard.is_well_again(); });
-    EXPECT_EQ(b.heard.gaps().size(), gaps + 1);
-    EXPECT_EQ(b.heard.gaps().back(), Gaps::value_type("a", 0));
+    gaps.emplace_back("a", 0);
+    EXPECT_EQ(b.heard.gaps(), gaps);
     EXPECT_FALSE(b.history({.channel = "a", .since = before}).complete);
     EXPECT_EQ(c.publish("a", "after").position->offset, 1u);
     wait_for_last(b, "a", "after");

@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace carillon {
+namespace {
+
+// So many bytes leave at once, so that Redis works on them while what follows is made: else both would wait for each other.
+constexpr std::uint64_t kAtOnceBytes = 4 << 10;
+
+}  // namespace
 
 RedisPipe::RedisPipe(const RedisLink::World& world, RedisPipeOwner& owner, RedisLink::Needs needs)
     : loop_(world.loop), owner_(owner), link_(world, *this, needs) {}
@@ -27,6 +33,7 @@ void RedisPipe::send(RedisRequest request) {
                    .end = link_.appended(),
                    .at = loop_.now(),
                    .fault = std::nullopt});
+  if (link_.appended() - link_.taken() >= kAtOnceBytes) link_.flush();
 }
 
 // True: the command that loads it was sent, because this connection has not done so yet.

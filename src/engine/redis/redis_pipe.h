@@ -48,7 +48,7 @@ class RedisPipe final : public Disposable, private RedisLinkOwner {
 
   RedisLink& link() { return link_; }
   const RedisLink& link() const { return link_; }
-  // While the link is up. Leaves at the next flush of the link.
+  // While the link is up. Leaves at the next flush of the link, or at once when much waits for that.
   void send(RedisRequest request);
   // Its script is to be loaded anew before it is run again.
   void forget_script(const RedisScript& script);

@@ -37,7 +37,7 @@ local function last_id(key)
   end
 end
 -- Epoch, offset and time of the newest; nothing if there is no stream, else an error as the fourth. An epoch whose newest
--- entry is not one of ours has ended: its fifth is true.
+-- entry is not one of ours has ended: its fifth is true. The sixth is the newest entry's id.
 local function top(key)
   local last = pcall('XREVRANGE', key, '+', '-', 'COUNT', 1)
   if last.err then return nil, nil, nil, last end
@@ -47,7 +47,7 @@ local function top(key)
       return nil, nil, nil, redis.error_reply('WRONGTYPE the stream holds entries of another program')
     end
     local time = time_of(last[1])
-    return epoch, offset, time or 0, nil, time == nil
+    return epoch, offset, time or 0, nil, time == nil, last[1][2][4]
   end
   local newest, err = last_id(key)
   if not newest then return nil, nil, nil, err end
@@ -72,10 +72,11 @@ local function offset_at(key, epoch, from, to, time)
   return from
 end
 -- Whether another entry is there than the one with this id: what was there is lost, and its offset was given out again.
-local function is_another(key, epoch, offset, wanted)
-  if wanted == '' or offset == 0 then return false end
+-- `found`: the id of the entry there, if it is known.
+local function is_another(key, epoch, offset, wanted, found)
+  if wanted == '' or offset == 0 or found == wanted then return false end
   local there = call('XRANGE', key, id(epoch, offset), id(epoch, offset))[1]
-  return there and tonumber(there[2][4] or '', 16) ~= tonumber(wanted, 16)
+  return there and there[2][4] ~= wanted and tonumber(there[2][4] or '', 16) ~= tonumber(wanted, 16)
 end
 local function oldest_of(key, epoch, offset)
   local first = call('XRANGE', key, id(epoch, 0), '+', 'COUNT', 1)[1]
@@ -109,13 +110,13 @@ end
 constexpr const char* kPublish = R"lua(
 local key, channel, count_max = KEYS[1], ARGV[1], ARGV[2]
 local idle_ms, receipts, packed = tonumber(ARGV[3]), ARGV[9], ARGV[10]
-local epoch, offset, floor, err, ended = top(key)
+local epoch, offset, floor, err, ended, newest_id = top(key)
 if err then return err end
 local now = math.max(millis(), floor or 0, tonumber(ARGV[8]))
 local known_epoch, known_offset
 if ARGV[6] ~= '' then known_epoch, known_offset = split(ARGV[6]) end
 local lost = epoch and known_epoch and (known_epoch > epoch or (known_epoch == epoch and
-             (known_offset > offset or is_another(key, epoch, known_offset, ARGV[7]))))
+             (known_offset > offset or is_another(key, epoch, known_offset, ARGV[7], known_offset == offset and newest_id))))
 if not epoch or ended or lost then
   local after = math.max(epoch or 0, known_epoch or 0)
   if epoch then
