@@ -79,6 +79,8 @@ class SessionClient {
  public:
   // Frames wait in the outbox: called at the end of a turn that queued some, when the outbox is full, and by on_room().
   virtual void on_outbox() = 0;
+  // Its turn comes next: what on_outbox touches first may be fetched from memory meanwhile (__builtin_prefetch). Nothing else.
+  virtual void fetch_ahead() const {}
   virtual void on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) = 0;
   virtual void on_published(Ticket ticket, const Result<Receipt>& outcome) = 0;
   virtual void on_history(Ticket ticket, const Result<HistoryPage>& outcome) = 0;

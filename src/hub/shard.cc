@@ -231,6 +231,7 @@ void Shard::mark_ready(Session& session) {
 void Shard::flush_ready() {
   const std::size_t count = ready_.size();
   for (std::size_t i = 0; i < count; ++i) {
+    fetch_ahead(i);
     Session* const session = ready_[i];
     if (session == nullptr) continue;
     session->ready_place_ = 0;
@@ -240,6 +241,15 @@ void Shard::flush_ready() {
   for (std::size_t i = 0; i < ready_.size(); ++i) {
     if (ready_[i] != nullptr) ready_[i]->ready_place_ = static_cast<std::uint32_t>(i + 1);
   }
+}
+
+// Most sessions lie in no cache when their turn comes, and each is left for the kernel: so what the next ones touch is fetched
+// meanwhile.
+void Shard::fetch_ahead(std::size_t place) const {
+  const auto at = [&](std::size_t index) { return index < ready_.size() ? ready_[index] : nullptr; };
+  if (Session* const third = at(place + 3)) __builtin_prefetch(third);
+  if (Session* const second = at(place + 2)) __builtin_prefetch(&second->client_);
+  if (Session* const next = at(place + 1)) next->client_.fetch_ahead();
 }
 
 void Shard::flush(Session& session) {

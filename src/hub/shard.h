@@ -187,6 +187,7 @@ class Shard final : public TurnEnd {
   bool work_left();
   void renew_lease();
   void flush_ready();
+  void fetch_ahead(std::size_t place) const;
   void flush(Session& session);
   void hold(SessionId session, std::uint64_t seat, std::vector<GroupDelivery> deliveries);
   void send_held(Session& session);

@@ -193,14 +193,15 @@ ResponseContext HttpConnection::context() {
 // What every answer carries: the request's id, and leave for a page of an allowed origin to read it, unless the room has said
 // who may.
 void HttpConnection::add_common_fields(HttpResponse& response) {
+  if (!exchange_->asks_for_fields()) return response.headers.add(kRequestIdField, edge_.next_request_id());
   const HttpHeaders& asked = exchange_->request().headers;
-  const std::string_view id = asked.get("x-request-id");
-  response.headers.add("x-request-id", is_request_id(id) ? id : edge_.next_request_id());
+  const std::string_view id = asked.get(kRequestIdField);
+  response.headers.add(kRequestIdField, is_request_id(id) ? id : edge_.next_request_id());
   const std::string_view origin = asked.get("Origin");
   if (origin.empty()) return;
   response.headers.add("Vary", "Origin");
   if (!edge_.origins().may_use(origin, asked.get("Host"))) return;
-  response.headers.add("Access-Control-Expose-Headers", "x-request-id");
+  response.headers.add("Access-Control-Expose-Headers", kRequestIdField);
   if (response.headers.has("Access-Control-Allow-Origin")) return;
   response.headers.add("Access-Control-Allow-Origin", origin);
   response.headers.add("Access-Control-Allow-Credentials", "true");
@@ -213,7 +214,7 @@ void HttpConnection::fail(int status, std::string_view text) {
                                               : too_large   ? "too_large"
                                                             : "bad_request",
                                               text);
-  response.headers.add("x-request-id", edge_.next_request_id());
+  response.headers.add(kRequestIdField, edge_.next_request_id());
   refuse(std::move(response));
 }
 
@@ -339,7 +340,7 @@ void HttpConnection::accept_websocket(WebSocketAcceptance acceptance, OpenDialog
   edge_.counters().requests_total[1].add();
   edge_.counters().handshakes_total.add();
   write_handshake_response(out_, upgrade.key, acceptance.subprotocol, deflate);
-  const std::string_view id = request.headers.get("x-request-id");
+  const std::string_view id = request.headers.get(kRequestIdField);
   out_.resize(out_.size() - 2);
   out_ += "x-request-id: ";
   if (is_request_id(id)) {

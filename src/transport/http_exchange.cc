@@ -18,7 +18,7 @@ void HttpExchange::operator delete(HttpExchange* exchange, std::destroying_delet
     connection->reply(HttpResponse::error(500, "internal", "the server did not answer this request"), {});
   }
   if (HttpConnection* const home = std::exchange(exchange->home_, nullptr)) {
-    exchange->request_.reset();
+    if (exchange->large_) exchange->request_.reset();
     if (home->take_back(*exchange)) return;
   }
   exchange->~HttpExchange();
@@ -28,6 +28,8 @@ void HttpExchange::operator delete(HttpExchange* exchange, std::destroying_delet
 void HttpExchange::begin(HttpConnection& connection, HttpRequestParser& parser) {
   connection_ = home_ = &connection;
   parser.take(request_);
+  large_ = request_.is_large();
+  asks_for_fields_ = request_.headers.has(kRequestIdField) || request_.headers.has("Origin");
   state_ = State::kOpen;
 }
 

@@ -13,11 +13,16 @@ namespace carillon {
 
 class HttpConnection;
 
+inline constexpr std::string_view kRequestIdField = "x-request-id";
+
 class HttpExchange final : public Exchange {
  public:
   HttpExchange() = default;
   // Answers 500 when nobody has answered; then ends, or is kept.
   static void operator delete(HttpExchange* exchange, std::destroying_delete_t);
+
+  // Whether the answer must look at the request: it has an id of its own, or comes from a page.
+  bool asks_for_fields() const { return asks_for_fields_; }
 
   // For the connection: it begins anew, with the request that the parser has.
   void begin(HttpConnection& connection, HttpRequestParser& parser);
@@ -55,11 +60,14 @@ class HttpExchange final : public Exchange {
 
   HttpConnection* connection_ = nullptr;  // Null when gone or answered.
   HttpConnection* home_ = nullptr;        // Null when gone, or when it has lent out a newer one.
-  HttpRequest request_;
-  PathValues path_values_;
+  State state_ = State::kAnswered;
+  bool asks_for_fields_ = false;
+  bool large_ = false;  // The request: its memory is not kept.
   Task gone_hook_;
   Task drain_hook_;
-  State state_ = State::kAnswered;
+  // An answer to a request that was parked has no need to touch these, which are in no cache any more.
+  HttpRequest request_;
+  PathValues path_values_;
 };
 
 }  // namespace carillon

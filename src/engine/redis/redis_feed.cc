@@ -60,8 +60,8 @@ void RedisFeed::start_at(const Position& position) {
 }
 
 void RedisFeed::take_bare(const PublicationPtr& publication) {
-  if (publication->id == last_id_) return;
-  last_id_ = publication->id;
+  if (publication->id == last_bare_id_) return;
+  last_bare_id_ = publication->id;
   if (events_ != nullptr) events_->on_publication(publication);
 }
 

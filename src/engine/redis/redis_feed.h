@@ -95,7 +95,8 @@ class RedisFeed {
   const bool keeps_;
   EngineEvents* const events_;
   std::optional<Position> last_;
-  Uuid last_id_;  // Of what was handed out last. With history: nil where something else is known to be at `last_`.
+  Uuid last_id_;       // Of what is at `last_`; nil: nothing is known of that.
+  Uuid last_bare_id_;  // Of what has no position.
   bool reading_ = false;
   std::map<Order, Held> held_;
   std::size_t held_bytes_ = 0;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "hub/engine_double.h"
+#include "hub/publication_id.h"
 
 namespace carillon {
 namespace {
@@ -44,6 +45,28 @@ TEST_F(RedisFeedTest, HandsOutEachOnceInOrder) {
   for (const std::uint64_t offset : {4, 5, 5, 4, 6}) EXPECT_FALSE(live(offset));
   EXPECT_EQ(heard(), (Offsets{4, 5, 6}));
   EXPECT_EQ(feed.last(), (Position{7, 6}));
+}
+
+TEST_F(RedisFeedTest, SaysWhatItHandedOutLastWhereThatIsKnown) {
+  EXPECT_FALSE(feed.mark());
+  EXPECT_FALSE(live(4));
+  EXPECT_EQ(feed.mark()->position, (Position{7, 4}));
+  EXPECT_FALSE(feed.mark()->random) << "its id is nil";
+  auto next = std::make_unique<Publication>();
+  next->channel = "a";
+  next->position = Position{7, 5};
+  next->id = publication_id(*next->position, 0x123);
+  EXPECT_FALSE(feed.take_live(PublicationPtr(next.release())));
+  EXPECT_EQ(feed.mark()->random, 0x123u);
+  auto bare = std::make_unique<Publication>();
+  bare->channel = "a";
+  bare->id = publication_id({7, 9}, 0x456);
+  feed.take_bare(PublicationPtr(bare.release()));
+  EXPECT_EQ(feed.mark()->random, 0x123u) << "what has no position stands nowhere";
+  feed.begin_reading();
+  EXPECT_FALSE(missed({7, 8}, {6}));
+  EXPECT_EQ(feed.mark()->position, (Position{7, 8}));
+  EXPECT_FALSE(feed.mark()->random) << "what is there is lost";
 }
 
 TEST_F(RedisFeedTest, AnOwnOneWaitsForThoseBeforeIt) {

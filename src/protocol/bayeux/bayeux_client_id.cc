@@ -1,5 +1,7 @@
 #include "protocol/bayeux/bayeux_client_id.h"
 
+#include <cstring>
+
 #include <algorithm>
 #include <array>
 
@@ -35,6 +37,20 @@ std::string time_digits(const Clock& clock) {
 }
 
 }  // namespace
+
+std::optional<BayeuxClientKey> BayeuxClientKey::of(std::string_view client_id) {
+  if (client_id.size() != kBytes) return std::nullopt;
+  BayeuxClientKey key;
+  std::memcpy(key.text_.data(), client_id.data(), kBytes);
+  return key;
+}
+
+// Of the random digits; maps mix it.
+std::size_t hash_value(const BayeuxClientKey& key) {
+  std::uint64_t last;
+  std::memcpy(&last, key.text_.data() + BayeuxClientKey::kBytes - sizeof last, sizeof last);
+  return last;
+}
 
 std::string make_bayeux_client_id(BayeuxHome home, const Clock& clock, Random& random) {
   return time_digits(clock).substr(0, kTimeDigits - kNodeDigits) + hex_text(home.node, kNodeDigits) +

@@ -4,6 +4,7 @@
 // (protocol/siblings.h): so a request that arrives elsewhere finds it. The other 96 bits cannot be guessed. Any thread.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -14,6 +15,20 @@
 #include "base/random.h"
 
 namespace carillon {
+
+// An id as a key of maps: without memory of its own, and as random as it is.
+class BayeuxClientKey {
+ public:
+  static constexpr std::size_t kBytes = 40;
+
+  // Nothing for a text of another length.
+  static std::optional<BayeuxClientKey> of(std::string_view client_id);
+  friend bool operator==(const BayeuxClientKey&, const BayeuxClientKey&) = default;
+  friend std::size_t hash_value(const BayeuxClientKey& key);
+
+ private:
+  std::array<char, kBytes> text_;
+};
 
 struct BayeuxHome {
   std::uint16_t node = 0;

@@ -26,7 +26,7 @@ class BayeuxAnswerer {
   bool waits() const { return exchange_ != nullptr; }
   BayeuxTransport transport() const { return transport_; }
   const std::string& callback() const { return callback_; }
-  Exchange& exchange() { return *exchange_; }
+  Exchange& exchange() const { return *exchange_; }
   // To be answered elsewhere.
   ExchangePtr take_exchange() { return std::move(exchange_); }
   // One of these, once.

@@ -291,6 +291,12 @@ bool BayeuxSession::only_lazy() {
   return !eager;
 }
 
+void BayeuxSession::fetch_ahead() const {
+  __builtin_prefetch(&departure_);
+  __builtin_prefetch(&expires_at_);
+  if (held_ && held_->answerer.waits()) __builtin_prefetch(&held_->answerer.exchange());
+}
+
 void BayeuxSession::deliver() {
   if (gone_ || holding_ > 0 || !has_deliveries()) return;
   const bool may_leave = pushes() || (held_ && !under_way());

@@ -171,6 +171,7 @@ class BayeuxSession final : public Disposable, private SessionClient, private De
   void end(bayeux_event::RemovalReason reason, std::string_view advice);
 
   void on_outbox() override { deliver(); }
+  void fetch_ahead() const override;
   void on_subscribed(Ticket ticket, const Result<Subscribed>& outcome) override;
   void on_published(Ticket ticket, const Result<Receipt>& outcome) override;
   void on_history(Ticket, const Result<HistoryPage>&) override {}

@@ -282,7 +282,7 @@ BayeuxSession& BayeuxSessions::open(BayeuxSession::Start start) {
   const BayeuxClientPtr client = start.client;
   auto session = std::make_unique<BayeuxSession>(*this, std::move(start));
   BayeuxSession& opened = *session;
-  sessions_.emplace(client->client_id, std::move(session));
+  sessions_.emplace(*BayeuxClientKey::of(client->client_id), std::move(session));
   unconnected_.push_back(client->client_id);
   if (unconnected_.size() > 2 * sessions_.size() + 64) {
     std::erase_if(unconnected_, [this](const std::string& id) {
@@ -334,12 +334,13 @@ void BayeuxSessions::remove_all(bayeux_event::RemovalReason reason) {
 }
 
 BayeuxSession* BayeuxSessions::find(std::string_view client_id) {
-  const auto found = sessions_.find(client_id);
+  const auto key = BayeuxClientKey::of(client_id);
+  const auto found = key ? sessions_.find(*key) : sessions_.end();
   return found == sessions_.end() ? nullptr : found->second.get();
 }
 
 void BayeuxSessions::forget(BayeuxSession& session) {
-  const auto found = sessions_.find(session.client_id());
+  const auto found = sessions_.find(*BayeuxClientKey::of(session.client_id()));
   if (found == sessions_.end()) return;
   std::unique_ptr<Disposable> over = std::move(found->second);
   sessions_.erase(found);

@@ -111,7 +111,7 @@ class BayeuxSessions {
   LogLimit log_;
   BayeuxSockets sockets_;
   BayeuxFarLines far_lines_;
-  boost::unordered_flat_map<std::string, std::unique_ptr<BayeuxSession>, NameHash, NameEqual> sessions_;
+  boost::unordered_flat_map<BayeuxClientKey, std::unique_ptr<BayeuxSession>> sessions_;
   std::deque<std::string> unconnected_;  // Client ids, oldest first, of sessions that had not connected; some have since.
 };
 

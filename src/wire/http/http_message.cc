@@ -9,6 +9,7 @@ namespace {
 
 // What a request that is reset keeps, of its fields and of its body each.
 constexpr std::size_t kBytesKept = 2048;
+constexpr std::size_t kShortBytesKept = 64;  // Of the texts of the request line.
 
 bool named(const HttpHeaders::FieldView& field, std::string_view name) {
   return equal_ignoring_case(field.first, name);
@@ -132,12 +133,17 @@ std::vector<HttpHeaders::Field> HttpHeaders::Fields::copy() const {
   return fields;
 }
 
+bool HttpRequest::is_large() const {
+  return method.capacity() > kShortBytesKept || target.capacity() > kShortBytesKept || path.capacity() > kShortBytesKept ||
+         query.capacity() > kShortBytesKept || headers.capacity() > kBytesKept || body.capacity() > kBytesKept;
+}
+
 void HttpRequest::reset() {
   const auto empty = [](std::string& text, std::size_t bytes_kept) {
     if (text.capacity() > bytes_kept) text = {};
     text.clear();
   };
-  for (std::string* const text : {&method, &target, &path, &query}) empty(*text, 64);
+  for (std::string* const text : {&method, &target, &path, &query}) empty(*text, kShortBytesKept);
   headers.clear(kBytesKept);
   empty(body, kBytesKept);
   minor_version = 1;

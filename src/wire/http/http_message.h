@@ -28,6 +28,7 @@ class HttpHeaders {
   void set(std::string_view name, std::string_view value);
   // Leaves none, and keeps the memory if it is no more than that.
   void clear(std::size_t bytes_kept);
+  std::size_t capacity() const { return text_.capacity(); }  // Bytes.
   // The first field of the name.
   std::optional<std::string_view> find(std::string_view name) const;
   bool has(std::string_view name) const { return find(name).has_value(); }
@@ -103,6 +104,8 @@ struct HttpRequest {
 
   // As a new one, but that the longer texts keep the memory that they have, a few kilobytes at most, for the next request.
   void reset();
+  // Whether that gives memory back.
+  bool is_large() const;
   void swap(HttpRequest& other);
 
   // A query parameter, form-decoded ('+' is a space); the first, or all of that name in their order.

@@ -174,7 +174,7 @@ class HttpRequestParser::Impl {
   void take(HttpRequest& request) {
     CHECK(done());
     request_.swap(request);
-    request_.reset();
+    if (request_.is_large()) request_.reset();
     state_ = State::kEmptyLines;
     empty_lines_ = 0;
     if (!head_.empty()) head_ = {};
@@ -210,6 +210,7 @@ class HttpRequestParser::Impl {
     }
     if (is_http_token_char(c)) {
       state_ = State::kHead;
+      request_.reset();  // Not before: until now nobody had reason to touch its memory.
     } else {
       fail({400, "no request begins like this"});  // Such as the first byte of TLS; waiting for a line end helps nobody.
     }
