@@ -1,5 +1,5 @@
 // Everything that can be set about a server: plain values with their defaults, each with its unit and what happens at the
-// limit. `src/server/settings.cc` gives each its name in the configuration file and in the environment.
+// limit. `src/server/settings_table.cc` gives each its name in the configuration file and in the environment.
 //
 // Sizes are bytes. A default-made ServerOptions is valid: a development server on 127.0.0.1:8080.
 #pragma once

@@ -192,7 +192,11 @@ void BayeuxSession::publish(const BayeuxMessage& message, const BayeuxBatchPtr& 
   if (*kind == BayeuxChannelKind::kMeta) return refuse(message, batch, {.error = policy_denies("publish_denied")});
   if (owner_.common().guard.asks() && !owner_.common().subscribed.has(message.channel)) {
     BayeuxPermission created = may(BayeuxOperation::kCreate, message.channel);
-    if (!created.error.empty()) return refuse(message, batch, std::move(created));
+    if (!created.error.empty()) {
+      // CometD has another word for it than of a subscribe.
+      created.error.insert(created.error.rfind(':') + 1, "channel_");
+      return refuse(message, batch, std::move(created));
+    }
   }
   BayeuxPermission permission = may(BayeuxOperation::kPublish, message.channel);
   if (!permission.error.empty()) return refuse(message, batch, std::move(permission));
