@@ -1,8 +1,8 @@
 // The one table of everything that can be set: name, meaning, range, and how to read and show it. The configuration file,
 // the environment, the flags and docs/guide/configuration.md are all made from it. Immutable; any thread.
 //
-// A new option is a field in include/carillon/server_options.h and one entry in settings_table.cc; a test fails until the page in
-// docs/ shows it too.
+// A new option is a field in include/carillon/server_options.h and one entry in settings_table.cc; a test fails until the page
+// in docs/ shows it too.
 #pragma once
 
 #include <cstdint>
