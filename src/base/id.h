@@ -24,7 +24,7 @@ struct Uuid {
   void write_text(char* out) const;
   std::string text() const;
 
-  friend auto operator<=>(const Uuid&, const Uuid&) = default;
+  friend auto operator<=>(const Uuid&, const Uuid&) = default;  // NOLINT(modernize-use-nullptr): the 0 of a rewritten one.
 };
 
 // Writes `count` lower-case hexadecimal digits of the value, most significant first.

@@ -61,7 +61,7 @@ class RedisNodes final : public NodeDirectory, private RedisSubscriber {
  public:
   // Made, started, stopped and ended on the loop, or while it does not run; the client outlives it.
   RedisNodes(Loop& loop, RedisClient& client, const RedisKeys& keys, RedisNodesOptions options);
-  ~RedisNodes();
+  ~RedisNodes() override;
 
   void set_events(NodeEvents& events) override;
   NodeRecord self() const override;

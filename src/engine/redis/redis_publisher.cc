@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ranges>
 
 #include "engine/redis/redis_failure.h"
 #include "engine/redis/redis_receipts.h"
@@ -407,8 +406,9 @@ void RedisPublisher::on_answered(const std::string& name) {
 
 void RedisPublisher::take_back(Channel& channel) {
   if (channel.under_way > 0) return;
-  for (Batch& batch : std::exchange(channel.returned, {}) | std::views::reverse) {
-    for (RedisPublish& publish : batch | std::views::reverse) channel.waiting.push_front(std::move(publish));
+  std::vector<Batch> returned = std::exchange(channel.returned, {});
+  for (auto batch = returned.rbegin(); batch != returned.rend(); ++batch) {
+    for (auto publish = batch->rbegin(); publish != batch->rend(); ++publish) channel.waiting.push_front(std::move(*publish));
   }
 }
 

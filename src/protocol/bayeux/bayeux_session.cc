@@ -102,7 +102,8 @@ void BayeuxSession::take(std::span<const BayeuxMessage> messages, BayeuxAnswerer
     if (session != nullptr) return session->answer(std::move(answerer), std::move(replies), first);
     answerer.answer(bayeux_array({}, replies));
   });
-  for (const BayeuxMessage& each : messages) take_one(each, &each == &message ? std::move(fault) : fault_of(each), batch);
+  take_one(message, std::move(fault), batch);
+  for (const BayeuxMessage& each : messages.subspan(1)) take_one(each, fault_of(each), batch);
   batch->seal();
   if (replays_) deliver();
 }
