@@ -162,8 +162,11 @@ void BayeuxSession::take_one(const BayeuxMessage& message, std::string fault, co
     return ask_for_more();
   }
   active_at_ = loop().now();
-  if (held_) held_->heard_at = active_at_;
-  if (!held_) touch(Millis(0));
+  if (held_) {
+    held_->heard_at = active_at_;
+  } else {
+    touch(Millis(0));
+  }
   if (message.channel == kSubscribe) return subscribe(message, batch);
   if (message.channel == "/meta/unsubscribe") return unsubscribe(message, batch);
   if (message.channel == "/meta/disconnect") return disconnect(message, batch);
