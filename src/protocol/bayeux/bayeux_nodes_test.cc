@@ -170,6 +170,22 @@ TEST_F(BayeuxRelayTest, ASupersededConnectIsPassedOverAnythingElseClosesTheSocke
   EXPECT_EQ(*socket.link->closed, std::pair(kCloseInternalError, std::string("the messages are too large")));
 }
 
+TEST_F(BayeuxRelayTest, OfManyConnectsTwoAreUnderWayAndTheNewestWaits) {
+  Socket& socket = open_socket();
+  const auto numbered = [&](int i) { return connect_text(away, R"(,"number":)" + std::to_string(i)); };
+  for (int i = 0; i < 100; ++i) say(socket, numbered(i));
+  ASSERT_EQ(nodes.forwarded.size(), 2u);
+  answer(0, "a newer connect", 409);
+  ASSERT_EQ(nodes.forwarded.size(), 3u);
+  EXPECT_EQ(asked(2), numbered(99));
+  answer(1, "a newer connect", 409);
+  answer(2, "[2]");
+  EXPECT_EQ(nodes.forwarded.size(), 3u);
+  EXPECT_THAT(socket.link->received(), ElementsAre("[2]"));
+  say(socket, numbered(100));
+  EXPECT_EQ(nodes.forwarded.size(), 4u);
+}
+
 TEST_F(BayeuxRelayTest, WhatCannotBeReadGoesNowhere) {
   Socket& socket = open_socket();
   say(socket, connect_text(away));

@@ -11,6 +11,10 @@ namespace {
 // A newer connect has taken the place of this one; its own answer is the one that counts.
 constexpr int kSuperseded = 409;
 
+// A newer one ends an older there, which is told soon. So a client that sends connect after connect takes no more of what all
+// forwarded requests share.
+constexpr std::size_t kConnectsMax = 2;
+
 }  // namespace
 
 // One request. Whoever holds it answers it, unless its relay has ended.
@@ -61,6 +65,7 @@ BayeuxRelay::BayeuxRelay(BayeuxSessions& owner, BayeuxLine& line, std::uint16_t 
 
 void BayeuxRelay::end() {
   waiting_.clear();
+  waiting_connect_.clear();
   while (!asked_.empty()) asked_.back()->be_gone();
 }
 
@@ -68,7 +73,8 @@ Result<void> BayeuxRelay::take(std::string_view text) {
   const auto messages = owner_.reader().read(text);
   if (!messages) return messages.error();
   if (messages->size() == 1 && messages->front().channel == kBayeuxConnect) {
-    forward(std::string(text), true);
+    waiting_connect_ = text;  // One that waited is superseded.
+    send_connect();
     return {};
   }
   if (!waiting_.empty() && waiting_bytes_ + text.size() > owner_.shard().hub().options().outbox_bytes_max) {
@@ -78,6 +84,12 @@ Result<void> BayeuxRelay::take(std::string_view text) {
   waiting_bytes_ += text.size();
   send_next();
   return {};
+}
+
+void BayeuxRelay::send_connect() {
+  if (waiting_connect_.empty() || connects_ >= kConnectsMax) return;
+  ++connects_;
+  forward(std::exchange(waiting_connect_, {}), true);
 }
 
 // All that waits, as far as one request may hold it.
@@ -136,7 +148,10 @@ void BayeuxRelay::on_not_there(const std::string& text, bool connect) {
 }
 
 void BayeuxRelay::on_done(bool connect) {
-  if (connect) return;
+  if (connect) {
+    --connects_;
+    return send_connect();
+  }
   busy_ = false;
   send_next();
 }

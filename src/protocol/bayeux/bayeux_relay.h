@@ -1,9 +1,10 @@
 // BayeuxRelay: what comes through a WebSocket for a session of another node, as requests to that node
 // (protocol/node_forward.h), and what it answers, as messages to the client. To the session this is a client that polls.
 //
-// 1. A connect that comes alone goes at once, and is held there. 2. Everything else goes by one request at a time, as it came;
-// what comes meanwhile waits, and is the next. So all but connects keeps its order, as over the second connection of a client
-// that polls. 3. What that node cannot answer is answered here, as of a session that nobody knows. On the socket's loop.
+// 1. A connect that comes alone goes at once, and is held there; beside two that are not answered yet only the newest waits. 2.
+// Everything else goes by one request at a time, as it came; what comes meanwhile waits, and is the next. So all but connects
+// keeps its order, as over the second connection of a client that polls. 3. What that node cannot answer is answered here, as
+// of a session that nobody knows. On the socket's loop.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +48,7 @@ class BayeuxRelay {
   };
 
   void send_next();
+  void send_connect();
   void forward(std::string text, bool connect);
   HttpRequest request_of(std::string text) const;
   void on_answer(const HttpResponse& answer, bool connect);
@@ -60,7 +62,9 @@ class BayeuxRelay {
   std::vector<Asked*> asked_;    // Under way; another owns them.
   std::deque<Waiting> waiting_;  // All but connects.
   std::size_t waiting_bytes_ = 0;
-  bool busy_ = false;  // One that is no connect is under way.
+  bool busy_ = false;            // One that is no connect is under way.
+  std::size_t connects_ = 0;     // Under way.
+  std::string waiting_connect_;  // Empty: none.
 };
 
 }  // namespace carillon
